@@ -1,0 +1,26 @@
+"""The two ways in which kernels are compiled."""
+
+import numba
+
+__all__ = ["njit", "njit_in_order"]
+
+# Sums may be reordered, which is what lets LLVM use vector registers for them. NaN and infinity
+# keep their meaning: "nnan" and "ninf" are left out on purpose.
+_FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+
+def njit(function):
+    """Compile on first call with sums in any order, release the GIL, keep the result on disk."""
+    return _compile(function, _FAST)
+
+
+def njit_in_order(function):
+    """As :func:`njit`, but every operation happens in the order in which it is written."""
+    return _compile(function, {"contract"})
+
+
+def _compile(function, fastmath):
+    try:
+        return numba.njit(cache=True, nogil=True, fastmath=fastmath)(function)
+    except RuntimeError:  # no writable place for the cache: compile anew in each process
+        return numba.njit(nogil=True, fastmath=fastmath)(function)

@@ -1,0 +1,109 @@
+r"""Newton's method with conjugate gradients (Newton-CG).
+
+Each update solves :math:`H d = -g` by preconditioned conjugate gradients until the residual is
+below :math:`\min(1/2, \sqrt{\|g\|}) \|g\|`, which makes the outer iteration converge
+superlinearly, and takes the step that a line search accepts. Products with H come from
+``objective.linearize``; H is never formed. Each product and each evaluation synchronises once.
+
+References
+----------
+J. Nocedal, S. J. Wright, "Numerical Optimization", 2nd ed., Springer 2006, algorithm 7.1.
+"""
+
+import math
+
+from .._backend import namespace, to_numpy
+from ._iterates import Iterate
+from ._line_search import LineSearch
+
+__all__ = ["newton"]
+
+
+def newton(objective, W, *, max_cg=200, diagonal="auto"):
+    """Iterate Newton-CG from `W`.
+
+    Parameters
+    ----------
+    objective : LinearObjective
+        With ``value_and_gradient``, ``linearize`` and ``diagonal``; convex.
+    W : array of shape (p + 1, k)
+        Where to start; it is not changed.
+    max_cg : int, default=200
+        Most conjugate gradient steps for one update.
+    diagonal : "auto", None or array that broadcasts to `W`, default="auto"
+        Preconditioner; "auto" asks the objective.
+
+    Yields
+    ------
+    iterate : Iterate
+        The start first, then one after each update; ``status`` as of
+        :func:`skkd.solvers.lbfgs`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkd.losses import SquaredLoss, Target
+    >>> from skkd.objectives import LinearObjective
+    >>> from skkd.solvers import gradient_norm, newton, run
+    >>> X = np.array([[1.0], [2.0], [3.0]])
+    >>> objective = LinearObjective(SquaredLoss(), X, Target(2.0 * X[:, 0] + 1.0))
+    >>> result = run(
+    ...     newton(objective, objective.zeros()), max_iter=50, tol=1e-10, criterion=gradient_norm
+    ... )
+    >>> result.params.round(6).tolist()
+    [[2.0], [1.0]]
+    """
+    if isinstance(diagonal, str):
+        diagonal = objective.diagonal()
+    value, gradient = objective.value_and_gradient(W)
+    index = 0
+    yield Iterate(W, gradient, value)
+    while True:
+        norm = math.sqrt(_inner(gradient, gradient))
+        direction = _solve(
+            objective.linearize(W), gradient, diagonal, min(0.5, math.sqrt(norm)) * norm, max_cg
+        )
+        search = LineSearch(float(to_numpy(value)), _inner(gradient, direction))
+        while search.step is not None:
+            trial = W + search.step * direction
+            trial_value, trial_gradient = objective.value_and_gradient(trial)
+            search.tell(float(to_numpy(trial_value)), _inner(trial_gradient, direction))
+        if search.found is None:
+            yield Iterate(W, gradient, value, index=index, status=search.verdict)
+            return
+        W, value, gradient = trial, trial_value, trial_gradient
+        index += 1
+        yield Iterate(W, gradient, value, index=index)
+
+
+def _solve(product, gradient, diagonal, tol, max_cg):
+    """Conjugate gradients for ``H d = -gradient``; stops early at directions of no curvature."""
+    xp = namespace(gradient)
+    scale = 1.0 if diagonal is None else 1.0 / xp.where(diagonal > 0, diagonal, xp.max(diagonal))
+    d = xp.zeros_like(gradient)
+    residual = -gradient
+    z = scale * residual
+    search = z
+    rz = _inner(residual, z)
+    for _ in range(max_cg):
+        image = product(search)
+        curvature = _inner(search, image)
+        if not curvature > 0:
+            break
+        step = rz / curvature
+        d = d + step * search
+        residual = residual - step * image
+        z = scale * residual
+        rz_new = _inner(residual, z)
+        if math.sqrt(_inner(residual, residual)) <= tol:
+            return d
+        search = z + (rz_new / rz) * search
+        rz = rz_new
+    # Not one step made: the preconditioned gradient is a descent direction all the same.
+    return d if bool(to_numpy(xp.any(d != 0))) else -scale * gradient
+
+
+def _inner(a, b):
+    """Inner product as a Python float."""
+    xp = namespace(a)
+    return float(to_numpy(xp.sum(a * b)))
