@@ -88,7 +88,7 @@ def validate_classification(estimator, X, y, sample_weight=None, class_weight=No
 
 
 def _drop_weightless(classes, codes, sample_weight):
-    """Remove classes without weight; their rows are renamed to class 0, where they weigh nothing."""
+    """Remove classes without weight; their rows move to class 0, where they weigh nothing."""
     present = np.unique(to_numpy(codes)[to_numpy(sample_weight) > 0])
     if present.shape[0] == classes.shape[0]:
         return classes, codes

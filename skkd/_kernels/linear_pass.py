@@ -109,7 +109,10 @@ def margin_pass(X, signs, weights, w, b, loss, want_value, Z, gradient):
 
 @njit
 def _pull(margins, s, loss, shift, want_value, pulls, room, m):
-    """Fill ``pulls[i] = s[i] * -phi'(margins[i])``, over exp(shift) if EXPONENTIAL; return the weighted loss."""
+    """Fill ``pulls[i] = s[i] * -phi'(margins[i])`` and return the weighted loss.
+
+    Both are divided by exp(shift) if the loss is EXPONENTIAL.
+    """
     value = 0.0
     if loss == PERCEPTRON:
         for i in range(m):
@@ -204,9 +207,50 @@ def _exp_in_place(x, scratch, m):
     for i in range(m):
         k = scratch[i] - _SHIFTER
         r = (x[i] - k * _LN2_HIGH) - k * _LN2_LOW
-        x[i] = 1.0 + r * (1.0 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r * (
-            1 / 720 + r * (1 / 5040 + r * (1 / 40320 + r * (1 / 362880 + r * (1 / 3628800 + r * (
-                1 / 39916800 + r * (1 / 479001600 + r / 6227020800))))))))))))
+        x[i] = 1.0 + r * (
+            1.0
+            + r
+            * (
+                1 / 2
+                + r
+                * (
+                    1 / 6
+                    + r
+                    * (
+                        1 / 24
+                        + r
+                        * (
+                            1 / 120
+                            + r
+                            * (
+                                1 / 720
+                                + r
+                                * (
+                                    1 / 5040
+                                    + r
+                                    * (
+                                        1 / 40320
+                                        + r
+                                        * (
+                                            1 / 362880
+                                            + r
+                                            * (
+                                                1 / 3628800
+                                                + r
+                                                * (
+                                                    1 / 39916800
+                                                    + r * (1 / 479001600 + r / 6227020800)
+                                                )
+                                            )
+                                        )
+                                    )
+                                )
+                            )
+                        )
+                    )
+                )
+            )
+        )
         bits[i] = (bits[i] << 52) + (1023 << 52)
     for i in range(m):
         x[i] *= scratch[i]
@@ -223,9 +267,54 @@ def _softplus_sum(margins, exps, weights, m):
     for i in range(m):
         u = exps[i] / (2.0 + exps[i])
         v = u * u
-        series = 1.0 + v * (1 / 3 + v * (1 / 5 + v * (1 / 7 + v * (1 / 9 + v * (1 / 11 + v * (
-            1 / 13 + v * (1 / 15 + v * (1 / 17 + v * (1 / 19 + v * (1 / 21 + v * (1 / 23 + v * (
-                1 / 25 + v * (1 / 27 + v * (1 / 29 + v / 31))))))))))))))
+        series = 1.0 + v * (
+            1 / 3
+            + v
+            * (
+                1 / 5
+                + v
+                * (
+                    1 / 7
+                    + v
+                    * (
+                        1 / 9
+                        + v
+                        * (
+                            1 / 11
+                            + v
+                            * (
+                                1 / 13
+                                + v
+                                * (
+                                    1 / 15
+                                    + v
+                                    * (
+                                        1 / 17
+                                        + v
+                                        * (
+                                            1 / 19
+                                            + v
+                                            * (
+                                                1 / 21
+                                                + v
+                                                * (
+                                                    1 / 23
+                                                    + v
+                                                    * (
+                                                        1 / 25
+                                                        + v * (1 / 27 + v * (1 / 29 + v / 31))
+                                                    )
+                                                )
+                                            )
+                                        )
+                                    )
+                                )
+                            )
+                        )
+                    )
+                )
+            )
+        )
         out += weights[i] * (2.0 * u * series + max(-margins[i], 0.0))
     return out
 

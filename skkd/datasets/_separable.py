@@ -44,7 +44,7 @@ def make_worst_case_separable(n_samples):
 
     References
     ----------
-    .. [1] A. Tyurin, "From Logistic Regression to the Perceptron Algorithm: Exploring Gradient
+    .. [1] Tyurin, A., "From Logistic Regression to the Perceptron Algorithm: Exploring Gradient
        Descent with Large Step Sizes", arXiv 2412.08424, 2024, Theorem 5.1.
 
     Examples

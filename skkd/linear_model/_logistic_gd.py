@@ -104,7 +104,7 @@ class LogisticRegressionGD(LogitClassifierMixin, SeparatingClassifier):
         Updates after which all rows were right for the first time; None if never.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (n_features,)
         Names of features seen in fit, if all are strings.
 
     Raises
@@ -134,11 +134,11 @@ class LogisticRegressionGD(LogitClassifierMixin, SeparatingClassifier):
 
     References
     ----------
-    .. [1] A. Tyurin, "From Logistic Regression to the Perceptron Algorithm: Exploring Gradient
+    .. [1] Tyurin, A., "From Logistic Regression to the Perceptron Algorithm: Exploring Gradient
        Descent with Large Step Sizes", arXiv 2412.08424, 2024.
-    .. [2] R. Zhang, J. Wu, L. Lin, P. Bartlett, "Minimax Optimal Convergence of Gradient Descent
-       in Logistic Regression via Large and Adaptive Stepsizes", ICML 2025; the exponential-loss
-       form of the adaptive step.
+    .. [2] Zhang, R., Wu, J., Lin, L., Bartlett, P., "Minimax Optimal Convergence of Gradient
+       Descent in Logistic Regression via Large and Adaptive Stepsizes", ICML 2025; the
+       exponential-loss form of the adaptive step.
 
     Examples
     --------

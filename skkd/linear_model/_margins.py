@@ -72,7 +72,7 @@ def separation_margin(X, y, *, fit_intercept=False, tol=1e-9):
 
     References
     ----------
-    .. [1] C. L. Lawson, R. J. Hanson, "Solving Least Squares Problems", 1974, chapter 23, for
+    .. [1] Lawson, C. L., Hanson, R. J., "Solving Least Squares Problems", 1974, chapter 23, for
        the reduction of the nearest point to non-negative least squares.
 
     Examples
@@ -81,7 +81,7 @@ def separation_margin(X, y, *, fit_intercept=False, tol=1e-9):
     >>> from skkd.linear_model import separation_margin
     >>> X, y = make_worst_case_separable(100)
     >>> margin, direction = separation_margin(X, y)
-    >>> round(margin, 6), direction.round(6).tolist()
+    >>> round(margin, 6), abs(direction).round(6).tolist()
     (0.5, [1.0, 0.0])
     """
     rows = _rows_of(X, y, fit_intercept)
@@ -192,7 +192,7 @@ def iteration_bound(
 
     References
     ----------
-    .. [1] A. Tyurin, "From Logistic Regression to the Perceptron Algorithm: Exploring Gradient
+    .. [1] Tyurin, A., "From Logistic Regression to the Perceptron Algorithm: Exploring Gradient
        Descent with Large Step Sizes", arXiv 2412.08424, 2024, Theorems 3.3, 5.2, 5.3 and 6.1;
        the other bounds follow by the same argument.
 

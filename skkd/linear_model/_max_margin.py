@@ -66,7 +66,7 @@ class MaxMarginGD(LinearClassifierMixin, SkkdEstimator):
         Updates made.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (n_features,)
         Names of features seen in fit, if all are strings.
 
     Warns
@@ -81,7 +81,7 @@ class MaxMarginGD(LinearClassifierMixin, SkkdEstimator):
 
     References
     ----------
-    .. [1] Z. Ji, N. Srebro, M. Telgarsky, "Fast margin maximization via dual acceleration", ICML
+    .. [1] Ji, Z., Srebro, N., Telgarsky, M., "Fast margin maximization via dual acceleration", ICML
        2021.
 
     Examples

@@ -62,7 +62,7 @@ class BatchPerceptron(SeparatingClassifier):
         Updates after which all rows were right for the first time; None if never.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (n_features,)
         Names of features seen in fit, if all are strings.
 
     Warns
@@ -77,7 +77,7 @@ class BatchPerceptron(SeparatingClassifier):
 
     References
     ----------
-    .. [1] A. Tyurin, "From Logistic Regression to the Perceptron Algorithm: Exploring Gradient
+    .. [1] Tyurin, A., "From Logistic Regression to the Perceptron Algorithm: Exploring Gradient
        Descent with Large Step Sizes", arXiv 2412.08424, 2024.
 
     Examples
@@ -85,8 +85,10 @@ class BatchPerceptron(SeparatingClassifier):
     >>> from skkd.datasets import make_worst_case_separable
     >>> from skkd.linear_model import BatchPerceptron
     >>> X, y = make_worst_case_separable(1000)
-    >>> [BatchPerceptron(normalized=n, fit_intercept=False).fit(X, y).n_iter_ for n in (True, False)]
-    [2, 301]
+    >>> BatchPerceptron(fit_intercept=False).fit(X, y).n_iter_
+    2
+    >>> BatchPerceptron(normalized=False, fit_intercept=False).fit(X, y).n_iter_
+    301
     """
 
     _parameter_constraints: dict = {

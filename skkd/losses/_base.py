@@ -75,8 +75,8 @@ class Loss:
     needs_teacher = False
     needs_labels = True
     min_classes = 1
-    curvature = None
-    diagonal_curvature = None
+    curvature: float | None = None
+    diagonal_curvature: float | None = None
 
     def value(self, Z, target):
         """Loss of each row, shape (n,)."""

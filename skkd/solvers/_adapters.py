@@ -11,6 +11,10 @@ from ._iterates import Iterate
 
 __all__ = ["averaged", "best", "first_hit", "rounds"]
 
+# Errors are shares of the weight, summed in float32 on some devices: a difference of less than a
+# millionth of the weight is none, except that no error at all is always better than any.
+_SAME_ERRORS = 1e-6
+
 
 def averaged(iterates, objective):
     """Replace each iterate by the mean of all iterates so far, the start included.
@@ -78,6 +82,8 @@ def first_hit(iterates, condition, *, freeze=True):
 def best(iterates):
     """Keep the iterate with the fewest errors, then the largest margin per unit of norm.
 
+    Errors that differ by less than a millionth of the weight count as equally many.
+
     Parameters
     ----------
     iterates : iterator of Iterate
@@ -96,10 +102,11 @@ def best(iterates):
         if kept is None:
             kept, kept_margin = iterate, relative
         else:
-            # Errors are sums of weights: equal sets of rows may differ in the last digits.
-            slack = 1e-6 * kept.errors if kept.errors.dtype == xp.float32 else 1e-12 * kept.errors
-            fewer = iterate.errors < kept.errors - slack
-            as_few = iterate.errors <= kept.errors + slack
+            none = (iterate.errors == 0) & (kept.errors > 0)
+            fewer = none | (iterate.errors < kept.errors - _SAME_ERRORS)
+            as_few = (iterate.errors <= kept.errors + _SAME_ERRORS) & ~(
+                (kept.errors == 0) & (iterate.errors > 0)
+            )
             better = fewer | (as_few & (relative > kept_margin))
             kept = _choose(better, iterate, kept)
             kept_margin = xp.where(better, relative, kept_margin)

@@ -42,7 +42,18 @@ class SolverResult:
 
 
 def gradient_norm(iterate):
-    """Criterion: largest entry of the gradient of the objective."""
+    """Criterion: largest entry of the gradient of the objective.
+
+    Parameters
+    ----------
+    iterate : Iterate
+        With a gradient; a normalised one is scaled back.
+
+    Returns
+    -------
+    norm : 0-d array
+        Maximum norm of the gradient.
+    """
     xp = namespace(iterate.gradient)
     norm = xp.max(xp.abs(iterate.gradient))
     return norm if iterate.log_mass is None else norm * xp.exp(iterate.log_mass)
@@ -52,10 +63,21 @@ def errors(iterate):
     """Criterion: weight of the rows that are wrong; meet it with ``tol=0``.
 
     Behind :func:`skkd.solvers.first_hit` an iterate that was right once counts as right.
+
+    Parameters
+    ----------
+    iterate : Iterate
+        Of a classification loss.
+
+    Returns
+    -------
+    weight : 0-d array
+        Share of the weight that is on wrong rows; behind ``first_hit`` 0 or 1.
     """
     if iterate.hit is None:
         return iterate.errors
-    return namespace(iterate.hit).where(iterate.hit >= 0, 0.0 * iterate.hit, 1.0 + 0.0 * iterate.hit)
+    zero = 0.0 * iterate.hit
+    return namespace(iterate.hit).where(iterate.hit >= 0, zero, zero + 1.0)
 
 
 def run(

@@ -19,8 +19,8 @@ iteration independent of the units of the columns.
 
 References
 ----------
-R. H. Byrd, J. Nocedal, R. B. Schnabel, "Representations of quasi-Newton matrices and their use in
-limited memory methods", Mathematical Programming 63, 1994.
+Byrd, R. H., Nocedal, J., Schnabel, R. B., "Representations of quasi-Newton matrices and their use
+in limited memory methods", Mathematical Programming 63, 1994.
 """
 
 import numpy as np
@@ -211,9 +211,7 @@ def _to_host(scalars, vector=None):
     xp = namespace(scalars[-1])
     dtype = sum_dtype(scalars[-1])
     device = device_of(scalars[-1])
-    parts = [
-        xp.stack([xp.asarray(number, dtype=dtype, device=device) for number in scalars])
-    ]
+    parts = [xp.stack([xp.asarray(number, dtype=dtype, device=device) for number in scalars])]
     if vector is not None:
         parts.append(xp.astype(vector, dtype))
     return np.asarray(to_numpy(xp.concat(parts)), dtype=np.float64)

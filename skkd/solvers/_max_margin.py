@@ -13,7 +13,7 @@ that costs nothing.
 
 References
 ----------
-Z. Ji, N. Srebro, M. Telgarsky, "Fast margin maximization via dual acceleration", ICML 2021.
+Ji, Z., Srebro, N., Telgarsky, M., "Fast margin maximization via dual acceleration", ICML 2021.
 """
 
 import math
@@ -43,6 +43,10 @@ class MarginIterate:
         Weight of the rows that `params` gets wrong.
     index : int
         Updates made.
+    kept : None
+        Of the driver's protocol; not used.
+    status : None
+        Of the driver's protocol; not used.
     """
 
     params: Any

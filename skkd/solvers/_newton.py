@@ -7,7 +7,7 @@ superlinearly, and takes the step that a line search accepts. Products with H co
 
 References
 ----------
-J. Nocedal, S. J. Wright, "Numerical Optimization", 2nd ed., Springer 2006, algorithm 7.1.
+Nocedal, J., Wright, S. J., "Numerical Optimization", 2nd ed., Springer 2006, algorithm 7.1.
 """
 
 import math

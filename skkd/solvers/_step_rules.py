@@ -21,7 +21,7 @@ the risk-adaptive method; with the perceptron loss it is the normalised batch pe
 
 References
 ----------
-A. Tyurin, "From Logistic Regression to the Perceptron Algorithm: Exploring Gradient Descent with
+Tyurin, A., "From Logistic Regression to the Perceptron Algorithm: Exploring Gradient Descent with
 Large Step Sizes", arXiv 2412.08424, 2024.
 """
 
@@ -63,11 +63,23 @@ class StepRule:
 
 
 class Constant(StepRule):
-    """``W - size * gradient``."""
+    """``W - size * gradient``.
+
+    Parameters
+    ----------
+    size : float, default=1.0
+        Step size, positive and finite.
+    """
 
 
 class Normalized(StepRule):
-    """``W - size * gradient / error mass``."""
+    """``W - size * gradient / error mass``.
+
+    Parameters
+    ----------
+    size : float, default=1.0
+        Step size, positive and finite.
+    """
 
     normalized = True
 
@@ -78,6 +90,11 @@ class LogisticRisk(StepRule):
     The direction is the gradient over :math:`1 - e^{-f}`. At large risks that factor tends to 1
     and the method to a batch perceptron; the burn-in bound of the exponential form does not hold
     for it.
+
+    Parameters
+    ----------
+    size : float, default=1.0
+        Step size, positive and finite.
     """
 
     normalized = True
@@ -98,6 +115,11 @@ class Limit(StepRule):
     Used with the perceptron loss of the smooth loss in question. At the origin every margin is
     zero and the smooth loss pulls on each row with, say, sigma(0) = 1/2; from then on it pulls
     with all or nothing.
+
+    Parameters
+    ----------
+    size : float, default=1.0
+        Step size, positive and finite.
     """
 
     def factor(self, objective, params, evaluation):

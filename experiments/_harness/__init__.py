@@ -1,0 +1,20 @@
+"""What a study imports: claims for ``claims.py``, timing and tables for ``bench.py``."""
+
+from experiments._harness.claims import Claim, Outcome
+from experiments._harness.machine import Bandwidth, environment, read_bandwidth
+from experiments._harness.tables import Table
+from experiments._harness.timing import Ratio, Timing, comparison, measure, ratio
+
+__all__ = [
+    "Bandwidth",
+    "Claim",
+    "Outcome",
+    "Ratio",
+    "Table",
+    "Timing",
+    "comparison",
+    "environment",
+    "measure",
+    "ratio",
+    "read_bandwidth",
+]

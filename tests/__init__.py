@@ -1,0 +1,1 @@
+"""The test suite; helpers are importable as ``tests._discovery``."""

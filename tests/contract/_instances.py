@@ -1,0 +1,64 @@
+"""Which instances of each public estimator enter scikit-learn's checks.
+
+An estimator that is not listed enters with its defaults; one that needs arguments, or whose
+parameters choose between methods, gets an entry here. `max_iter` is small where an instance makes
+every update whatever the data.
+"""
+
+import math
+
+from skkd.linear_model import BatchPerceptron, LogisticRegressionGD, MaxMarginGD
+from tests._discovery import all_estimators
+
+# Steps of 10 make chaotic trajectories, of which a check that compares two fits to 1e-7 can only
+# look at the start: they stop at separation. Instances that go on after it take stable steps.
+INSTANCES = {
+    LogisticRegressionGD: [
+        LogisticRegressionGD(),
+        LogisticRegressionGD("constant"),
+        LogisticRegressionGD("risk_adaptive", 0.1),
+        LogisticRegressionGD(step_size=math.inf),
+        LogisticRegressionGD("constant", math.inf),
+        LogisticRegressionGD("risk_adaptive", math.inf),
+        LogisticRegressionGD(multi_class="kesler"),
+        LogisticRegressionGD("constant", 0.1, stop="max_iter", keep="last", fit_intercept=False),
+        LogisticRegressionGD("normalized", 0.1, stop="max_iter", keep="average", max_iter=50),
+        LogisticRegressionGD("constant", 0.1, stop="gradient", alpha=0.1, class_weight="balanced"),
+    ],
+    BatchPerceptron: [
+        BatchPerceptron(),
+        BatchPerceptron(normalized=False, class_weight="balanced"),
+        BatchPerceptron(keep="average", fit_intercept=False),
+        BatchPerceptron(keep="last", max_iter=50),
+    ],
+    MaxMarginGD: [
+        MaxMarginGD(),
+        MaxMarginGD(momentum=False, fit_intercept=False, max_iter=200),
+    ],
+}
+
+# A fit that continues from the last one depends on what came before, which the checks exclude;
+# tests/linear_model/test_warm_start.py has its own.
+NOT_FOR_CHECKS = {"warm_start": True}
+
+
+def instances():
+    """Every instance under test; at least one of every public estimator."""
+    found = []
+    for cls in all_estimators():
+        found.extend(INSTANCES[cls] if cls in INSTANCES else [cls()])
+    return found
+
+
+def expected_failures(estimator):
+    """Single checks that an instance cannot pass, each with the reason."""
+    if (
+        isinstance(estimator, LogisticRegressionGD)
+        and estimator.step == "risk_adaptive"
+        and estimator.step_size == math.inf
+    ):
+        return {
+            "check_class_weight_classifiers": "the row of worst margin is the same whatever the "
+            "weights, so that a class weight cannot move the decision towards its class"
+        }
+    return {}

@@ -1,0 +1,127 @@
+"""scikit-learn's checks on every public estimator, array API checks included."""
+
+import importlib.util
+import os
+from collections import Counter
+from functools import partial
+
+import pytest
+from sklearn.base import clone
+from sklearn.utils._array_api import yield_namespace_device_dtype_combinations
+from sklearn.utils.estimator_checks import (
+    check_array_api_input_and_values,
+    estimator_checks_generator,
+    parametrize_with_checks,
+)
+
+from tests._discovery import all_estimators
+from tests.contract._instances import INSTANCES, NOT_FOR_CHECKS, expected_failures, instances
+
+# The checks use data that no line separates and cut max_iter down to 5 or so.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def _cupy_without_device(namespace):
+    """Whether CuPy is installed on a machine without a GPU: it imports there, and then fails."""
+    if namespace != "cupy" or importlib.util.find_spec("cupy") is None:
+        return False
+    import cupy
+
+    return not cupy.cuda.is_available()
+
+
+def _namespaces(check):
+    """Array libraries that a check asks for."""
+    keywords = getattr(check, "keywords", {})
+    found = {keywords.get("array_namespace")}
+    for name in ("X_ns_and_device", "other_ns_and_device"):
+        if name in keywords:
+            found.add(keywords[name].xp)
+    return found
+
+
+@parametrize_with_checks(
+    instances(), expected_failed_checks=expected_failures, xfail_strict=True
+)
+def test_estimator_meets_check(estimator, check):
+    if any(_cupy_without_device(namespace) for namespace in _namespaces(check)):
+        pytest.skip("cupy is installed but there is no CUDA device")
+    check(estimator)
+
+
+def test_every_public_estimator_is_under_test():
+    assert {type(estimator) for estimator in instances()} == set(all_estimators())
+
+
+def test_registry_holds_public_estimators_only():
+    assert set(INSTANCES) <= set(all_estimators())
+
+
+def test_registry_tries_every_option_of_every_estimator():
+    """Each string option and each boolean of a constructor occurs in some instance.
+
+    A new option is then at least fitted once by the whole suite.
+    """
+    untried = []
+    for cls in all_estimators():
+        tried = [estimator.get_params() for estimator in instances() if type(estimator) is cls]
+        for name, constraints in cls._parameter_constraints.items():
+            options = set()
+            for constraint in constraints:
+                options |= set(getattr(constraint, "options", ()))
+                options |= {True, False} if constraint == "boolean" else set()
+            seen = {params[name] for params in tried if not isinstance(params[name], dict)}
+            untried += [f"{cls.__name__}({name}={option!r})" for option in options - seen]
+    assert not untried
+
+
+@pytest.mark.parametrize("estimator", instances(), ids=repr)
+def test_excuses_are_single_checks_that_exist(estimator):
+    names = {
+        (check.func if isinstance(check, partial) else check).__name__
+        for _, check in estimator_checks_generator(estimator)
+    }
+    excused = expected_failures(estimator)
+    assert set(excused) <= names
+    assert len(excused) <= 1
+    # Naming an array API check would excuse every library at once.
+    assert not any("array_api" in name for name in excused)
+
+
+@pytest.mark.parametrize("library", ["torch", "array_api_strict"])
+@pytest.mark.parametrize("estimator_class", all_estimators(), ids=lambda cls: cls.__name__)
+def test_array_api_checks_are_among_the_checks(estimator_class, library):
+    """They are offered only to estimators that say they support other libraries."""
+    pytest.importorskip(library)
+    assert os.environ.get("SCIPY_ARRAY_API") == "1"
+    estimator = next(est for est in instances() if type(est) is estimator_class)
+    if not estimator.__sklearn_tags__().array_api_support:
+        pytest.skip(f"{estimator_class.__name__} does not claim array API support")
+    offered = Counter(
+        check.keywords["array_namespace"]
+        for _, check in estimator_checks_generator(estimator)
+        if isinstance(check, partial) and "array_namespace" in check.keywords
+    )
+    assert offered[library] >= 2
+
+
+@pytest.mark.parametrize(
+    ("namespace", "device", "dtype"),
+    list(yield_namespace_device_dtype_combinations(include_numpy_namespaces=False)),
+)
+@pytest.mark.parametrize(
+    "estimator",
+    [est for est in instances() if est.__sklearn_tags__().array_api_support],
+    ids=repr,
+)
+def test_values_agree_with_numpy(estimator, namespace, device, dtype):
+    """Not only shapes and devices, as in the checks above, but numbers.
+
+    The check compares to a few ulp: 20 updates, before rounding differences have grown.
+    """
+    estimator = clone(estimator).set_params(max_iter=20)
+    if _cupy_without_device(namespace):
+        pytest.skip("cupy is installed but there is no CUDA device")
+    check_array_api_input_and_values(
+        type(estimator).__name__, estimator, namespace, device_name=device, dtype_name=dtype
+    )

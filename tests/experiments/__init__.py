@@ -1,0 +1,1 @@
+"""The experiments harness, tried on studies that the tests write themselves."""

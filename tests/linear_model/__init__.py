@@ -1,0 +1,1 @@
+"""Behaviour of the estimators and helpers of skkd.linear_model."""
