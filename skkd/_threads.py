@@ -15,54 +15,46 @@ from threadpoolctl import ThreadpoolController
 __all__ = ["blas_threads", "run_in_threads", "single_blas_thread"]
 
 
-class _Blas:
-    """The process-wide BLAS thread limit, and how many of us want it to be one."""
+class _State:
+    """What the process shares: the limit on BLAS, and the workers."""
 
     def __init__(self):
-        self.lock = threading.Lock()
-        self.users = 0
-        self.threads = None
-        self.limit = None
-
-    def count(self):
-        """Threads of the BLAS libraries as the user or joblib set them."""
-        if self.users:  # the limit in force is our own
-            return self.threads
-        counts = [library.num_threads for library in _controller().lib_controllers]
-        return max(1, min(counts, default=1))
+        self.limiting = threading.Lock()
+        self.threads_before = None
+        self.controller = None
+        self.pool = None
 
 
-_blas = _Blas()
-_blas_controller = None
-_pool = None
+_state = _State()
 
 
 def blas_threads():
     """Threads that BLAS may use, at least 1; limits set by the user or by joblib count."""
-    with _blas.lock:
-        return _blas.count()
+    before = _state.threads_before
+    if before is not None:  # the limit in force is our own
+        return before
+    counts = [library.num_threads for library in _controller().lib_controllers]
+    return max(1, min(counts, default=1))
 
 
 @contextmanager
 def single_blas_thread():
     """Hold BLAS to one thread.
 
-    The limit is global to the process. Several threads may be inside at once: the first one in
-    sets it and the last one out lifts it, so that none restores another one's limit.
+    The limit belongs to the process, and whoever sets it must lift it, in the same thread. So one
+    thread at a time is in charge; others that come meanwhile find the limit set and go ahead. If
+    they outstay it, they are slower for a moment, not wrong.
     """
-    state = _blas
-    with state.lock:
-        if state.users == 0:
-            state.threads = state.count()
-            state.limit = _controller().limit(limits=1)
-        state.users += 1
-    try:
+    if not _state.limiting.acquire(blocking=False):
         yield
+        return
+    try:
+        _state.threads_before = blas_threads()
+        with _controller().limit(limits=1):
+            yield
     finally:
-        with state.lock:
-            state.users -= 1
-            if state.users == 0:
-                state.limit.restore_original_limits()
+        _state.threads_before = None
+        _state.limiting.release()
 
 
 def run_in_threads(function, items, n_threads):
@@ -70,26 +62,40 @@ def run_in_threads(function, items, n_threads):
 
     For work that releases the GIL.
     """
-    global _pool
-    if n_threads == 1 or len(items) == 1:
+    n_threads = min(n_threads, len(items))
+    if n_threads <= 1:
         return [function(item) for item in items]
-    if _pool is None or _pool._max_workers < n_threads:
-        _pool = ThreadPoolExecutor(n_threads, thread_name_prefix="skkd")
-    return list(_pool.map(function, items))
+    results = [None] * len(items)
+    todo = iter(range(len(items)))  # next() on it is atomic: each worker takes what is left
+
+    def work():
+        for i in todo:
+            results[i] = function(items[i])
+
+    for worker in [_pool().submit(work) for _ in range(n_threads)]:
+        worker.result()
+    return results
+
+
+def _pool():
+    """Worker threads, started as they are needed."""
+    if _state.pool is None:
+        workers = max(32, os.cpu_count() or 1)
+        _state.pool = ThreadPoolExecutor(workers, thread_name_prefix="skkd")
+    return _state.pool
 
 
 def _controller():
     """Controller of the BLAS libraries; finding them takes milliseconds, so it is kept."""
-    global _blas_controller
-    if _blas_controller is None:
-        _blas_controller = ThreadpoolController().select(user_api="blas")
-    return _blas_controller
+    if _state.controller is None:
+        _state.controller = ThreadpoolController().select(user_api="blas")
+    return _state.controller
 
 
 def _start_afresh():
-    """After a fork: the child inherits neither the workers nor a promise to restore BLAS."""
-    global _blas, _pool
-    _blas, _pool = _Blas(), None
+    """After a fork: the child inherits neither the workers nor the locks' owners."""
+    global _state
+    _state = _State()
 
 
 if hasattr(os, "register_at_fork"):

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from .._backend import logsumexp, namespace, total
 
-__all__ = ["ClassificationLoss", "Loss", "Target", "weighted"]
+__all__ = ["ClassificationLoss", "Loss", "Target", "existing", "weighted"]
 
 
 class Target(NamedTuple):
@@ -47,6 +47,9 @@ class Target(NamedTuple):
 
 class Loss:
     """Base of all losses; subclasses fill in the row-wise mathematics.
+
+    A loss that is a plain sum over rows defines :meth:`value_and_slope` and, where solvers of
+    second order are to use it, :meth:`linearize`; everything else follows.
 
     Attributes
     ----------
@@ -158,6 +161,13 @@ class ClassificationLoss(Loss):
         alive = weight > 0
         log_weight = xp.log(xp.where(alive, weight, 1.0))
         return logsumexp(xp.where(alive, logs + log_weight, -math.inf))
+
+
+def existing(margins, weight):
+    """Margins of shape (n, k) with those of rows without weight set to +inf, that is, to none."""
+    if isinstance(weight, float):
+        return margins
+    return namespace(margins).where((weight > 0)[:, None], margins, math.inf)
 
 
 def weighted(weight, rows):

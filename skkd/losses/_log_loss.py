@@ -10,7 +10,7 @@ that losses of 1e-300 and gradients of confident rows keep their relative accura
 
 import math
 
-from .._backend import expit_pair, log_softmax, logsumexp, namespace, softplus_pair
+from .._backend import expit_pair, log_softmax, logsumexp, namespace, softplus_pair, total
 from ._base import weighted
 from ._margin import BinaryMarginLoss
 from ._multiclass import MulticlassLoss, own_class, own_logit
@@ -43,6 +43,10 @@ class BinaryLogLoss(BinaryMarginLoss):
         p, q = expit_pair(Z)
         value = t * positive + (1.0 - t) * negative
         return value[:, 0], (1.0 - t) * p - t * q
+
+    def value_and_gradient(self, Z, target, weight):
+        values, slopes = self.value_and_slope(Z, target)
+        return total(weight * values), weighted(weight, slopes)
 
     def log_phi(self, m):
         xp = namespace(m)

@@ -17,7 +17,7 @@ as the step of gradient descent grows: a margin of exactly zero counts as wrong,
 import math
 
 from .._backend import namespace, total
-from ._base import ClassificationLoss, weighted
+from ._base import ClassificationLoss, existing, weighted
 
 __all__ = [
     "BinaryMarginLoss",
@@ -57,7 +57,12 @@ class BinaryMarginLoss(ClassificationLoss):
 
     def value_and_slope(self, Z, target):
         m = self._margins(Z, target)
-        return self.phi(m)[:, 0], -_signs(Z, target) * self.pull(m)
+        return self.phi(m)[:, 0], self.from_error(self.pull(m), target)
+
+    def value_and_gradient(self, Z, target, weight):
+        m = existing(self._margins(Z, target), weight)
+        value = total(weighted(weight, self.phi(m)))
+        return value, self.from_error(weighted(weight, self.pull(m)), target)
 
     def linearize(self, Z, target, weight):
         bend = weighted(weight, self.second(self._margins(Z, target)))
@@ -70,10 +75,7 @@ class BinaryMarginLoss(ClassificationLoss):
         return self.log_phi(self.margin(Z, target))
 
     def log_error(self, Z, target, weight=1.0):
-        m = self._margins(Z, target)
-        if not isinstance(weight, float):
-            m = namespace(Z).where((weight > 0)[:, None], m, math.inf)
-        return self.log_pull(m)
+        return self.log_pull(existing(self._margins(Z, target), weight))
 
     def from_error(self, Q, target):
         return -_signs(Q, target) * Q
@@ -162,12 +164,9 @@ class WorstMarginLoss(BinaryMarginLoss):
         return xp.where(m == xp.min(m), 0.0 * _finite(m), -math.inf)
 
     def value_and_gradient(self, Z, target, weight):
-        xp = namespace(Z)
+        m = existing(self._margins(Z, target), weight)
         gradient, _ = self.normalized_gradient(Z, target, weight)
-        m = self.margin(Z, target)
-        if not isinstance(weight, float):
-            m = xp.where(weight > 0, m, math.inf)
-        return total(xp.max(-m)), gradient
+        return total(-namespace(Z).min(m)), gradient
 
 
 def _signs(Z, target):

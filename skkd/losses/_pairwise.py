@@ -12,8 +12,8 @@ perceptron, the limit of softmax: only the best wrong class of a wrong row pulls
 
 import math
 
-from .._backend import logsumexp, namespace
-from ._base import weighted
+from .._backend import logsumexp, namespace, total
+from ._base import existing, weighted
 from ._multiclass import MulticlassLoss, own_class, own_logit
 
 __all__ = ["MulticlassPerceptronLoss", "PairwiseLoss"]
@@ -48,20 +48,18 @@ class PairwiseLoss(MulticlassLoss):
         return self.base.origin_pull(1)
 
     def value_and_slope(self, Z, target):
-        xp = namespace(Z)
         m = self._margins(Z, target)
         share = 1.0 / (Z.shape[1] - 1)
-        slopes = self.from_error(share * self.base.pull(m), target)
-        return share * xp.sum(self.base.phi(m), axis=1), slopes
+        values = share * namespace(Z).sum(self.base.phi(m), axis=1)
+        return values, self.from_error(share * self.base.pull(m), target)
 
     def value_and_gradient(self, Z, target, weight):
-        if self.separable:
-            return super().value_and_gradient(Z, target, weight)
-        xp = namespace(Z)
-        m = self.margin(Z, target)
-        if not isinstance(weight, float):
-            m = xp.where(weight > 0, m, math.inf)
-        return xp.max(-m), self.normalized_gradient(Z, target, weight)[0]
+        m = existing(self._margins(Z, target), weight)
+        if self.batch_coupled:
+            return total(-namespace(Z).min(m)), self.normalized_gradient(Z, target, weight)[0]
+        share = 1.0 / (Z.shape[1] - 1)
+        value = total(weighted(weight, share * self.base.phi(m)))
+        return value, self.from_error(weighted(weight, share * self.base.pull(m)), target)
 
     def linearize(self, Z, target, weight):
         xp = namespace(Z)
@@ -76,10 +74,9 @@ class PairwiseLoss(MulticlassLoss):
 
     def log_error(self, Z, target, weight=1.0):
         xp = namespace(Z)
-        m = self._margins(Z, target)
-        if not isinstance(weight, float):
-            m = xp.where((weight > 0)[:, None], m, math.inf)
-        return xp.where(own_class(Z, target), -math.inf, self.base.log_pull(m))
+        m = existing(self._margins(Z, target), weight)
+        share = math.log(Z.shape[1] - 1)
+        return xp.where(own_class(Z, target), -math.inf, self.base.log_pull(m) - share)
 
     def log_value(self, Z, target):
         logs = self.base.log_phi(self._margins(Z, target))

@@ -1,7 +1,7 @@
 """Losses by name, behind a facade that takes plain arrays."""
 
 from .._backend import device_of, is_numpy, namespace
-from ._base import Target
+from ._base import ClassificationLoss, Target
 from ._log_loss import BinaryLogLoss, MultinomialLogLoss
 from ._margin import ExponentialLoss, PerceptronLoss, SquaredHingeLoss
 from ._pairwise import MulticlassPerceptronLoss, PairwiseLoss
@@ -127,32 +127,24 @@ class NamedLoss:
         Z = student_logits if student_logits.ndim == 2 else student_logits[:, None]
         loss = self._binary if Z.shape[1] == 1 else self._multiclass
         target = Target(self._labels(y, Z, loss), teacher_logits)
-        weight = self._weight(sample_weight, Z)
-        value, gradient = loss.value_and_gradient(Z, target, weight)
+        value, gradient = loss.value_and_gradient(Z, target, _checked_weight(sample_weight, Z))
         return float(value), xp.reshape(gradient, student_logits.shape)
 
     def _labels(self, y, Z, loss):
         if y is None:
             raise ValueError(f"loss {self.name!r} needs labels: pass y")
-        xp = namespace(Z)
-        y = xp.asarray(y, device=device_of(Z)) if is_numpy(Z) else y
+        y = _as_array(y, Z)
         if y.shape[0] != Z.shape[0]:
             raise ValueError(f"y has {y.shape[0]} rows but student_logits has {Z.shape[0]}")
-        integer_labels = isinstance(loss, (MultinomialLogLoss, PairwiseLoss)) and y.ndim == 1
-        return y if integer_labels else xp.astype(y, Z.dtype)
-
-    def _weight(self, sample_weight, Z):
-        if sample_weight is None:
-            return 1.0 / Z.shape[0]
         xp = namespace(Z)
-        if tuple(sample_weight.shape) != (Z.shape[0],):
-            raise ValueError(
-                f"sample_weight has shape {tuple(sample_weight.shape)}, expected ({Z.shape[0]},)"
-            )
-        mass = float(xp.sum(sample_weight))
-        if mass <= 0 or bool(xp.any(sample_weight < 0)):
-            raise ValueError("sample_weight must be non-negative with a positive sum")
-        return xp.astype(sample_weight, Z.dtype) / mass
+        if not isinstance(loss, ClassificationLoss):
+            return xp.astype(y, Z.dtype)
+        if y.ndim == 2:
+            return _checked_soft_labels(y, Z, self.name)
+        if Z.shape[1] == 1:
+            soft = isinstance(loss, BinaryLogLoss)
+            return _checked_binary_labels(xp.astype(y, Z.dtype), self.name, soft=soft)
+        return _checked_classes(y, Z)
 
     def __getattr__(self, flag):
         if flag.startswith("_"):
@@ -161,3 +153,66 @@ class NamedLoss:
 
     def __repr__(self):
         return f"get_loss({self.name!r})"
+
+
+def _as_array(values, Z):
+    """`values` as an array beside `Z`; an array of Z's library is left where it is."""
+    if is_numpy(values) or not hasattr(values, "dtype"):
+        return namespace(Z).asarray(values, device=device_of(Z))
+    return values
+
+
+def _checked_classes(y, Z):
+    """Integer labels 0..K-1."""
+    xp = namespace(Z)
+    labels = xp.astype(y, xp.int64)
+    n_classes = Z.shape[1]
+    if bool(xp.any(labels < 0) | xp.any(labels >= n_classes) | xp.any(labels != y)):
+        raise ValueError(
+            f"y must hold integer labels from 0 to {n_classes - 1}, one for each of the "
+            f"{n_classes} columns of student_logits; encode labels first "
+            "(sklearn.preprocessing.LabelEncoder)"
+        )
+    return labels
+
+
+def _checked_binary_labels(y, name, *, soft):
+    """Labels 0 and 1, or probabilities for the losses that take them."""
+    xp = namespace(y)
+    outside = xp.any(y < 0) | xp.any(y > 1)
+    if not soft:
+        outside = outside | xp.any((y != 0) & (y != 1))
+    if bool(outside):
+        allowed = "probabilities of the positive class, in [0, 1]" if soft else "labels 0 and 1"
+        raise ValueError(f"loss {name!r} on one column of logits takes {allowed}, as y")
+    return y
+
+
+def _checked_soft_labels(y, Z, name):
+    """Rows of class probabilities for several columns of logits, a column of them for one."""
+    xp = namespace(Z)
+    y = xp.astype(y, Z.dtype)
+    if tuple(y.shape) != tuple(Z.shape):
+        raise ValueError(
+            f"y has shape {tuple(y.shape)} but student_logits {tuple(Z.shape)}; pass one "
+            "probability for each class, or one integer label for each row"
+        )
+    if Z.shape[1] == 1:
+        return _checked_binary_labels(y[:, 0], name, soft=name == "log_loss")
+    if bool(xp.any(y < 0)):
+        raise ValueError("y holds negative probabilities; rows must be non-negative")
+    return y
+
+
+def _checked_weight(sample_weight, Z):
+    """Weights that sum to one."""
+    if sample_weight is None:
+        return 1.0 / Z.shape[0]
+    xp = namespace(Z)
+    weight = xp.astype(_as_array(sample_weight, Z), Z.dtype)
+    if tuple(weight.shape) != (Z.shape[0],):
+        raise ValueError(f"sample_weight has shape {tuple(weight.shape)}, expected ({Z.shape[0]},)")
+    mass = float(xp.sum(weight))
+    if not (0 < mass < float("inf")) or bool(xp.any(weight < 0)):
+        raise ValueError("sample_weight must be finite and non-negative, with a positive sum")
+    return weight / mass

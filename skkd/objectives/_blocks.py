@@ -107,7 +107,10 @@ class BlockedRows(Rows):
 
     def _merge(self, one_run):
         with single_blas_thread():
-            parts = run_in_threads(one_run, self.runs, self.n_threads)
+            return self._sum(one_run)
+
+    def _sum(self, one_run):
+        parts = run_in_threads(one_run, self.runs, self.n_threads)
         merged = parts[0]
         for part in parts[1:]:
             merged.merge(part)
@@ -146,8 +149,8 @@ class CompiledSoftmaxRows(BlockedRows):
 
     @staticmethod
     def supports(loss, X, target):
-        """Hard labels only."""
-        return type(loss) is MultinomialLogLoss and target.y.ndim == 1
+        """Hard labels, as integers."""
+        return type(loss) is MultinomialLogLoss and np.issubdtype(target.y.dtype, np.integer)
 
     def block_value_and_residual(self, Z, block):
         from .._kernels.linear_pass import softmax_block
@@ -164,6 +167,9 @@ class CompiledMarginRows(BlockedRows):
         super().__init__(loss, X, target, weight, fit_intercept)
         self._weights = np.atleast_1d(np.asarray(weight, dtype=np.float64))
         self._signs = np.where(target.y > 0.5, 1.0, -1.0).astype(X.dtype)
+        # Where all margins are beyond this, every pull equals exp(-m) to rounding, and products
+        # of pulls and weights come near underflow: the exponential loss's pass rescales them.
+        self._far = 20.0 if X.dtype == np.float32 else 300.0
 
     @staticmethod
     def supports(loss, X, target):
@@ -173,8 +179,7 @@ class CompiledMarginRows(BlockedRows):
 
     def evaluate(self, W, normalized):
         Z, merged = self._pass(W, self._kernel_loss(), want_value=False)
-        if normalized and type(self.loss) is BinaryLogLoss and merged.margin > 300.0:
-            # Every pull is below 1e-130 and equals exp(-m) to rounding; that form is rescaled.
+        if normalized and type(self.loss) is BinaryLogLoss and merged.margin > self._far:
             Z, merged = self._pass(W, self._exponential(), want_value=False)
         log_mass = merged.log_mass if normalized else None
         gradient = merged.gradient(normalized, W.dtype)[:, None]
@@ -204,7 +209,7 @@ class CompiledMarginRows(BlockedRows):
             merged.count(errors, margin)
             return merged
 
-        return Z, self._merge(one_run)
+        return Z, self._sum(one_run)  # the kernel calls no BLAS
 
     def _kernel_loss(self):
         from .._kernels import linear_pass
@@ -262,8 +267,8 @@ class _Merged:
 
     @property
     def value(self):
-        """The summed loss."""
-        return np.float64(self._value * math.exp(self.shift))
+        """The summed loss; infinite where it overflows."""
+        return np.float64(self._value) * _exp(self.shift)
 
     @property
     def log_mass(self):
@@ -279,7 +284,8 @@ class _Merged:
         """The summed gradient, divided by the mass if normalised; zero where no row pulls."""
         if normalized:
             return (self.sum / (self.mass or 1.0)).astype(dtype)
-        return (self.sum * math.exp(self.shift)).astype(dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return (self.sum * _exp(self.shift)).astype(dtype)
 
     def _accumulate(self, gradient, value, mass, shift):
         if shift == -math.inf:  # a block of no pull at all
@@ -299,6 +305,10 @@ class _Merged:
         self.sum = self.sum + factor * gradient
         self._value += factor * value
         self.mass += factor * mass
+
+
+def _exp(x):
+    return math.exp(x) if x < 709.0 else math.inf
 
 
 def _cut(X):

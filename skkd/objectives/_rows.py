@@ -9,6 +9,7 @@ block, here: there the library schedules better than we could.
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from scipy import sparse
 
 from .._backend import is_numpy, namespace, total
@@ -112,7 +113,7 @@ class Rows:
         if sparse.issparse(X):
             squares = X.multiply(X)
             if isinstance(self.weight, float):
-                return self.weight * squares.sum(axis=0).reshape(-1)
+                return self.weight * np.asarray(squares.sum(axis=0)).reshape(-1)
             return squares.T @ self.weight
         if isinstance(self.weight, float):
             return namespace(X).astype(self.weight * total(X**2, axis=0), X.dtype)

@@ -72,9 +72,9 @@ def first_hit(iterates, condition, *, freeze=True):
         else:
             found = held.hit >= 0
             hit = xp.where(found, held.hit, xp.where(met, index, scalar(-1, index)))
-            if freeze:
+            if freeze:  # `other` is the solver's own iterate, whose status counts
                 iterate = _choose(found, held, iterate)
-                index = xp.where(found, held.index, index)
+                index = iterate.index
         held = iterate.replace(hit=hit, index=index if freeze else iterate.index)
         yield held
 
@@ -147,4 +147,5 @@ def _choose(condition, one, other):
     for name in ("params", "gradient", "value", "logits", "errors", "margin", "log_mass"):
         a, b = getattr(one, name), getattr(other, name)
         fields[name] = None if a is None or b is None else xp.where(condition, a, b)
-    return Iterate(**fields, index=other.index)
+    index = xp.where(condition, scalar(one.index, one.params), scalar(other.index, one.params))
+    return Iterate(**fields, index=index, status=other.status)

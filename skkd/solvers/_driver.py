@@ -110,6 +110,7 @@ def run(
         The last iterate and how it came to be the last.
     """
     converged = stopped = False
+    iterate = None
     for count, iterate in enumerate(iterates):
         if check_every is None:
             check_every = 1 if is_numpy(iterate.params) else 10
@@ -119,6 +120,8 @@ def run(
             stopped = bool(on_iterate(iterate))
         if converged or stopped or count >= max_iter or iterate.status is not None:
             break
+    if iterate is None:
+        raise ValueError("the solver yielded no iterate, not even its start; there is no result")
     result = SolverResult(
         params=(iterate.kept or iterate).params,
         n_iter=int(to_numpy(iterate.index) if hasattr(iterate.index, "dtype") else iterate.index),

@@ -23,12 +23,15 @@ Byrd, R. H., Nocedal, J., Schnabel, R. B., "Representations of quasi-Newton matr
 in limited memory methods", Mathematical Programming 63, 1994.
 """
 
+import math
+
 import numpy as np
 from scipy.linalg import solve_triangular
 
 from .._backend import device_of, namespace, sum_dtype, to_numpy
 from ._iterates import Iterate
-from ._line_search import LineSearch
+from ._line_search import LineSearch, Stagnation
+from ._preconditioner import positive_diagonal
 
 __all__ = ["lbfgs"]
 
@@ -74,30 +77,36 @@ def lbfgs(objective, W, *, memory=10, diagonal="auto"):
     pairs = _Pairs(memory, W)
     value, gradient = objective.value_and_gradient(W)
     slope = _scaled(gradient, scale)
-    value_host, square = _to_host([value, xp.sum(slope * slope)])
+    value_host, square = map(float, _to_host([value, xp.sum(slope * slope)]))
+    precision = {"precision": float(xp.finfo(W.dtype).eps), "scale": value_host}
+    stagnation = Stagnation()
     index = 0
     yield Iterate(W, gradient, value)
     while True:
         direction, descent = pairs.direction(slope, square)
-        search = LineSearch(value_host, descent, first_step=pairs.first_step(square))
+        search = LineSearch(value_host, descent, pairs.first_step(square), **precision)
         while search.step is not None:
             move = search.step * direction
             trial = W + xp.reshape(move if scale is None else move * scale, W.shape)
-            value, gradient = objective.value_and_gradient(trial)
-            new_slope = _scaled(gradient, scale)
-            products = pairs.products(move, new_slope - slope, new_slope)
-            host = _to_host([value, xp.sum(new_slope * new_slope)], products)
-            search.tell(host[0], pairs.slope_along(host[2:]) / search.step)
+            trial_value, trial_gradient = objective.value_and_gradient(trial)
+            trial_slope = _scaled(trial_gradient, scale)
+            products = pairs.products(move, trial_slope - slope, trial_slope)
+            host = _to_host([trial_value, xp.sum(trial_slope * trial_slope)], products)
+            search.tell(float(host[0]), float(pairs.slope_along(host[2:])) / search.step)
         if search.found is None:
-            if pairs.count:
-                pairs.forget()
+            if pairs.count and search.verdict == "failed":
+                pairs.forget()  # the curvature learned so far misleads: begin again from here
                 continue
             yield Iterate(W, gradient, value, index=index, status=search.verdict)
             return
         pairs.accept(host[2:])
-        W, slope, value_host, square = trial, new_slope, host[0], host[1]
+        W, value, gradient, slope = trial, trial_value, trial_gradient, trial_slope
+        value_host, square = float(host[0]), float(host[1])
         index += 1
-        yield Iterate(W, gradient, value, index=index)
+        done = stagnation.after(search, value_host, square)
+        yield Iterate(W, gradient, value, index=index, status="stagnated" if done else None)
+        if done:
+            return
 
 
 class _Pairs:
@@ -133,7 +142,7 @@ class _Pairs:
 
     def first_step(self, square):
         """1, but of unit length at most while nothing is known of the curvature."""
-        return 1.0 if self.order else min(1.0, 1.0 / max(np.sqrt(square), 1e-300))
+        return 1.0 if self.order else min(1.0, 1.0 / max(math.sqrt(square), 1e-300))
 
     def products(self, s, y, slope):
         """Write a trial pair down; inner products of all pairs with y and the new slope."""
@@ -171,7 +180,7 @@ class _Pairs:
         R = np.triu(self.sy[np.ix_(used, used)])
         diagonal = np.diagonal(R)
         yy = self.yy[np.ix_(used, used)]
-        theta = diagonal[-1] / yy[-1, -1]
+        theta = float(diagonal[-1] / yy[-1, -1])
         sg, yg = self.sg[used], self.yg[used]
         u = solve_triangular(R, sg)
         v = diagonal * u + theta * (yy @ u) - theta * yg
@@ -188,16 +197,11 @@ class _Pairs:
 
 def _scale(objective, W, diagonal):
     """Inverse square root of the diagonal, flattened; None for no scaling."""
+    diagonal = positive_diagonal(objective, diagonal)
     if diagonal is None:
         return None
     xp = namespace(W)
-    if isinstance(diagonal, str):
-        if diagonal != "auto":
-            raise ValueError(f'diagonal must be "auto", None or an array, got {diagonal!r}')
-        diagonal = objective.diagonal()
-    # A column of zeros has no curvature and no gradient: any positive scale will do.
-    positive = xp.where(diagonal > 0, diagonal, xp.max(diagonal))
-    return xp.reshape((1.0 / xp.sqrt(positive)) * xp.ones_like(W), (-1,))
+    return xp.reshape((1.0 / xp.sqrt(diagonal)) * xp.ones_like(W), (-1,))
 
 
 def _scaled(gradient, scale):

@@ -11,14 +11,13 @@ look at slopes only. Trial steps come from cubic interpolation between the ends 
 
 import math
 
-import numpy as np
-
-__all__ = ["LineSearch"]
+__all__ = ["LineSearch", "Stagnation"]
 
 _DECREASE = 1e-4
 _CURVATURE = 0.9
 _GROWTH = 4.0
 _MAX_TRIALS = 25
+_IDLE = 5
 
 
 class LineSearch:
@@ -32,6 +31,11 @@ class LineSearch:
         Derivative along the direction at the start; negative.
     first_step : float, default=1.0
         First step to try.
+    precision : float, default=2.2e-16
+        Relative rounding error of the objective.
+    scale : float, default=0.0
+        Objective at the solver's start. Where the objective has fallen below the square of
+        `precision` times that, nothing but rounding is left of it.
 
     Attributes
     ----------
@@ -44,21 +48,21 @@ class LineSearch:
         than rounding, "failed" otherwise.
     """
 
-    def __init__(self, value, slope, first_step=1.0):
+    def __init__(self, value, slope, first_step=1.0, *, precision=2.2e-16, scale=0.0):
         self.start = (0.0, value, slope)
         self.low = self.start
         self.high = None
         self.found = None
         self.trials = 0
-        self.noise = 4.0 * np.finfo(np.float64).eps * max(abs(value), 1e-300)
+        floor = max(100.0 * precision**2 * abs(scale), 1e-300)
+        self.noise = 4.0 * precision * max(abs(value), floor)
+        self.small = max(math.sqrt(precision) * abs(value), floor)
         self.step = first_step if slope < 0 and math.isfinite(slope) else None
 
     @property
     def verdict(self):
         """Why nothing was found."""
-        _, value, slope = self.start
-        precision = math.sqrt(np.finfo(np.float64).eps)
-        return "stagnated" if abs(slope) <= precision * max(abs(value), 1e-300) else "failed"
+        return "stagnated" if abs(self.start[2]) <= self.small else "failed"
 
     def tell(self, value, slope):
         """Report the objective and its derivative at the last proposed step."""
@@ -71,7 +75,8 @@ class LineSearch:
         if flat and (enough or nearly):
             self.found, self.step = self.step, None
             return
-        if not math.isfinite(value) or not (enough or nearly) or slope >= 0:
+        usable = math.isfinite(value) and math.isfinite(slope)
+        if not usable or not (enough or nearly) or slope >= 0:
             self.high = point
         else:
             self.low = point
@@ -94,6 +99,28 @@ class LineSearch:
 
     def _give_up(self):
         self.step = None
+
+
+class Stagnation:
+    """Notices that an iteration only stirs rounding errors.
+
+    Values that no longer move say nothing, because gradients still fall by many digits after
+    that; it is over when the gradient, too, has not reached a new low for some steps.
+    """
+
+    def __init__(self):
+        self.lowest = math.inf
+        self.idle = 0
+
+    def after(self, search, value, square):
+        """Report an accepted step: its search, the new value, the squared norm of the gradient."""
+        moved = search.start[1] - value > search.noise
+        if moved or square < 0.5 * self.lowest:
+            self.idle = 0
+        else:
+            self.idle += 1
+        self.lowest = min(self.lowest, square)
+        return square == 0 or self.idle >= _IDLE
 
 
 def _cubic_minimum(low, high):

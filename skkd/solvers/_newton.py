@@ -14,7 +14,8 @@ import math
 
 from .._backend import namespace, to_numpy
 from ._iterates import Iterate
-from ._line_search import LineSearch
+from ._line_search import LineSearch, Stagnation
+from ._preconditioner import positive_diagonal
 
 __all__ = ["newton"]
 
@@ -53,9 +54,13 @@ def newton(objective, W, *, max_cg=200, diagonal="auto"):
     >>> result.params.round(6).tolist()
     [[2.0], [1.0]]
     """
-    if isinstance(diagonal, str):
-        diagonal = objective.diagonal()
+    diagonal = positive_diagonal(objective, diagonal)
     value, gradient = objective.value_and_gradient(W)
+    precision = {
+        "precision": float(namespace(W).finfo(W.dtype).eps),
+        "scale": float(to_numpy(value)),
+    }
+    stagnation = Stagnation()
     index = 0
     yield Iterate(W, gradient, value)
     while True:
@@ -63,7 +68,7 @@ def newton(objective, W, *, max_cg=200, diagonal="auto"):
         direction = _solve(
             objective.linearize(W), gradient, diagonal, min(0.5, math.sqrt(norm)) * norm, max_cg
         )
-        search = LineSearch(float(to_numpy(value)), _inner(gradient, direction))
+        search = LineSearch(float(to_numpy(value)), _inner(gradient, direction), **precision)
         while search.step is not None:
             trial = W + search.step * direction
             trial_value, trial_gradient = objective.value_and_gradient(trial)
@@ -73,13 +78,16 @@ def newton(objective, W, *, max_cg=200, diagonal="auto"):
             return
         W, value, gradient = trial, trial_value, trial_gradient
         index += 1
-        yield Iterate(W, gradient, value, index=index)
+        done = stagnation.after(search, float(to_numpy(value)), _inner(gradient, gradient))
+        yield Iterate(W, gradient, value, index=index, status="stagnated" if done else None)
+        if done:
+            return
 
 
 def _solve(product, gradient, diagonal, tol, max_cg):
     """Conjugate gradients for ``H d = -gradient``; stops early at directions of no curvature."""
     xp = namespace(gradient)
-    scale = 1.0 if diagonal is None else 1.0 / xp.where(diagonal > 0, diagonal, xp.max(diagonal))
+    scale = 1.0 if diagonal is None else 1.0 / diagonal
     d = xp.zeros_like(gradient)
     residual = -gradient
     z = scale * residual
@@ -88,7 +96,9 @@ def _solve(product, gradient, diagonal, tol, max_cg):
     for _ in range(max_cg):
         image = product(search)
         curvature = _inner(search, image)
-        if not curvature > 0:
+        # Less curvature than rounding leaves of the bound's: a direction of none, as along a
+        # vector added to all classes.
+        if not curvature > 1e-14 * _inner(search, search / scale):
             break
         step = rz / curvature
         d = d + step * search

@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from tests._discovery import all_estimators
-from tests.contract._instances import INSTANCES, NOT_FOR_CHECKS, expected_failures, instances
+from tests.contract._instances import INSTANCES, expected_failures, instances
 
 # The checks use data that no line separates and cut max_iter down to 5 or so.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -40,9 +40,7 @@ def _namespaces(check):
     return found
 
 
-@parametrize_with_checks(
-    instances(), expected_failed_checks=expected_failures, xfail_strict=True
-)
+@parametrize_with_checks(instances(), expected_failed_checks=expected_failures, xfail_strict=True)
 def test_estimator_meets_check(estimator, check):
     if any(_cupy_without_device(namespace) for namespace in _namespaces(check)):
         pytest.skip("cupy is installed but there is no CUDA device")

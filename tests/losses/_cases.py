@@ -119,6 +119,11 @@ def random_weights(n, seed=0):
     return weight / weight.sum()
 
 
+def rows_and_gradient(loss, Z, target):
+    """Loss of each row and the gradient of their plain sum."""
+    return loss.value(Z, target), loss.value_and_gradient(Z, target, 1.0)[1]
+
+
 def derivative(function, step=STEP):
     """Derivative at 0 by the five-point stencil: error h^4, rounding eps / h, both near 1e-12."""
     far = function(2 * step) - function(-2 * step)

@@ -17,7 +17,15 @@ from skkd.losses import (
     WorstMarginLoss,
 )
 
-from ._cases import BINARY, CASES, CLASSIFICATION, PAIRWISE, random_weights, smooth_point
+from ._cases import (
+    BINARY,
+    CASES,
+    CLASSIFICATION,
+    PAIRWISE,
+    random_weights,
+    rows_and_gradient,
+    smooth_point,
+)
 
 SUMS = [case for case in CLASSIFICATION if case.loss.separable]
 LOG_VALUES = [
@@ -162,7 +170,7 @@ def test_ties_in_the_binary_limits_pull_with_full_weight(loss):
 
 def test_tied_wrong_classes_share_the_pull():
     Z = np.array([[1.0, 1.0, 1.0, 0.0], [2.0, 0.0, 0.0, 1.0]])
-    R = MulticlassPerceptronLoss().value_and_slope(Z, Target(np.array([0, 0])))[1]
+    R = rows_and_gradient(MulticlassPerceptronLoss(), Z, Target(np.array([0, 0])))[1]
     assert_allclose(R, [[-1.0, 0.5, 0.5, 0.0], [0.0] * 4])
 
 

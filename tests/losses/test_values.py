@@ -15,14 +15,14 @@ from skkd.losses import (
     WorstMarginLoss,
 )
 
-from ._cases import BINARY, CASES, CLASSIFICATION, pair_margins, random_weights
+from ._cases import BINARY, CASES, CLASSIFICATION, pair_margins, random_weights, rows_and_gradient
 
 
 @pytest.mark.parametrize("soft", [False, True])
 def test_binary_log_loss_agrees_with_scikit_learn(soft, rng):
     z, y = 4.0 * rng.standard_normal(50), rng.random(50)
     y = y if soft else np.round(y)
-    values, slopes = BinaryLogLoss().value_and_slope(z[:, None], Target(y))
+    values, slopes = rows_and_gradient(BinaryLogLoss(), z[:, None], Target(y))
     expected, gradient = peer.HalfBinomialLoss().loss_gradient(y_true=y, raw_prediction=z)
     assert_allclose(values, expected, rtol=1e-13)
     assert_allclose(slopes[:, 0], gradient, rtol=1e-13, atol=1e-16)
@@ -31,7 +31,7 @@ def test_binary_log_loss_agrees_with_scikit_learn(soft, rng):
 def test_multinomial_log_loss_agrees_with_scikit_learn(rng):
     Z, y = 4.0 * rng.standard_normal((50, 5)), rng.integers(0, 5, 50)
     loss = peer.HalfMultinomialLoss(n_classes=5)
-    values, slopes = MultinomialLogLoss().value_and_slope(Z, Target(y))
+    values, slopes = rows_and_gradient(MultinomialLogLoss(), Z, Target(y))
     expected, gradient = loss.loss_gradient(y_true=y.astype(float), raw_prediction=Z)
     # The peer subtracts from a sum of all classes: its small losses are good to 1e-15 absolute.
     assert_allclose(values, expected, rtol=1e-13, atol=1e-14)
@@ -48,7 +48,7 @@ def test_multinomial_log_loss_agrees_with_scikit_learn(rng):
 
 def test_squared_loss_agrees_with_scikit_learn(rng):
     z, y = rng.standard_normal((2, 50))
-    values, slopes = SquaredLoss().value_and_slope(z[:, None], Target(y))
+    values, slopes = rows_and_gradient(SquaredLoss(), z[:, None], Target(y))
     # scikit-learn's squared loss is half the square as well.
     assert_allclose(values, peer.HalfSquaredError().loss(y_true=y, raw_prediction=z), rtol=1e-14)
     assert_allclose(slopes[:, 0], z - y, rtol=1e-15)
