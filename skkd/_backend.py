@@ -18,6 +18,7 @@ import math
 import numpy as np
 from scipy import sparse
 from sklearn.externals.array_api_compat import array_namespace
+from sklearn.externals.array_api_compat import device as _device
 from sklearn.externals.array_api_compat import numpy as numpy_namespace
 from sklearn.utils._array_api import (
     _convert_to_numpy,
@@ -26,7 +27,6 @@ from sklearn.utils._array_api import (
     move_to,
     supported_float_dtypes,
 )
-from sklearn.utils._array_api import device as device_of
 from sklearn.utils._array_api import get_namespace_and_device as input_namespace
 
 __all__ = [
@@ -54,6 +54,11 @@ def namespace(*arrays):
     if type(arrays[0]) is np.ndarray or sparse.issparse(arrays[0]):
         return numpy_namespace
     return array_namespace(*arrays)
+
+
+def device_of(x):
+    """Device of an array, by its type; None for NumPy and sparse matrices."""
+    return None if is_numpy(x) else _device(x)
 
 
 def is_numpy(x):

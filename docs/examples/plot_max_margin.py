@@ -13,7 +13,8 @@ still is.
 # %%
 # Four lines
 # ----------
-# No line has an intercept, so that every one of them goes through the origin.
+# No line has an intercept, so that every one of them goes through the origin. One class is rare,
+# which makes the first steps point away from the other one.
 from itertools import islice
 
 import matplotlib.pyplot as plt
@@ -25,12 +26,14 @@ from skkd.losses import ExponentialLoss, Target
 from skkd.objectives import LinearObjective
 from skkd.solvers import max_margin_descent
 
-X, y = make_separable(40, 2, margin=0.2, random_state=3)
+X, y = make_separable(40, 2, margin=0.7, random_state=5)
+rare = np.flatnonzero(y == -1)
+X, y = np.delete(X, rare[3:], axis=0), np.delete(y, rare[3:])
 models = {
     "batch perceptron": BatchPerceptron(normalized=False, fit_intercept=False),
     "large steps": LogisticRegressionGD("normalized", 10.0, fit_intercept=False),
     "small steps": LogisticRegressionGD(
-        "constant", 0.5, stop="max_iter", max_iter=1000, keep="last", fit_intercept=False
+        "constant", 0.5, stop="max_iter", max_iter=300, keep="last", fit_intercept=False
     ),
     "maximum margin": MaxMarginGD(fit_intercept=False),
 }
@@ -42,49 +45,52 @@ for name, model in models.items():
     print(f"{name:17s} {model.n_iter_:5d} updates, margin {margins[name]:.3f}")
 
 # %%
-# The band is the margin of the largest one; it is as wide as any line's can be, and the rows on its
-# border are those that carry the dual coefficients.
+# The band shows the largest margin. The circled rows on its border carry the dual coefficients.
 
-COLOURS = dict(zip(models, ("#D55E00", "#CC79A7", "#0072B2", "black"), strict=True))
+COLOURS = dict(zip(models, ("#D55E00", "#AA4499", "#0072B2", "black"), strict=True))
+# Where a name stands, in points from the end of its line.
+PLACES = {
+    "batch perceptron": ((-4, 5), "right"),
+    "small steps": ((-10, 34), "center"),
+    "maximum margin": ((8, 5), "left"),
+    "large steps": ((6, 0), "left"),
+}
 REACH = 3.1
 
 
-def tip(w):
-    """Where the line with normal w leaves the frame, on the right."""
-    along = np.array([-w[1], w[0]])
-    along = along * np.sign(along[0] or 1.0)
+def line_end(w):
+    """Where the line with normal w leaves the frame, on the right-hand side."""
+    along = np.array([-w[1], w[0]]) * (-np.sign(w[1]) or 1.0)
     return along * REACH / np.abs(along).max()
 
 
-figure, ax = plt.subplots(figsize=(7.6, 5.6))
+figure, ax = plt.subplots(figsize=(7.2, 6.0))
 best = directions["maximum margin"]
-along, across = tip(best) * 3, best * models["maximum margin"].margin_
-corners = np.array([along + across, along - across, -along - across, -along + across])
-ax.fill(*corners.T, color="0.9", zorder=0)
+along, across = 2 * line_end(best), best * models["maximum margin"].margin_
+ax.fill(*np.array([along + across, along - across, -along - across, across - along]).T, color="0.9")
 for label, marker in ((-1, "o"), (1, "^")):
-    ax.scatter(*X[y == label].T, marker=marker, s=28, c="0.25", linewidths=0, zorder=3)
-support = models["maximum margin"].dual_coef_ > 1e-3
-ax.scatter(*X[support].T, s=110, facecolors="none", edgecolors="black", zorder=4)
-
-tips = {name: tip(w) for name, w in directions.items()}
-heights = np.linspace(-0.32, 0.32, len(tips)) * 2
-middle = np.mean([end[1] for end in tips.values()])
-for height, name in zip(heights, sorted(tips, key=lambda n: tips[n][1]), strict=True):
-    end = tips[name]
+    ax.scatter(*X[y == label].T, marker=marker, s=32, c="0.25", linewidths=0, zorder=3)
+support = models["maximum margin"].dual_coef_ > 0.05
+ax.scatter(*X[support].T, s=120, facecolors="none", edgecolors="black", zorder=4)
+for name, w in directions.items():
+    end = line_end(w)
     ax.plot(*np.stack([-end, end]).T, color=COLOURS[name], lw=1.8)
+    (dx, dy), side = PLACES[name]
     ax.annotate(
         f"{name}\nmargin {margins[name]:.3f}",
         end,
-        xytext=(REACH + 0.35, middle + height * 1.6),
+        xytext=(dx, dy),
+        textcoords="offset points",
         color=COLOURS[name],
-        va="center",
+        ha=side,
+        va="center" if dy == 0 else "bottom",
         fontsize=9,
         annotation_clip=False,
-        arrowprops={"arrowstyle": "-", "color": COLOURS[name], "lw": 0.7},
+        arrowprops={"arrowstyle": "-", "color": COLOURS[name], "lw": 0.7} if dy > 20 else None,
     )
 ax.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
 ax.spines[["top", "right"]].set_visible(False)
-figure.subplots_adjust(left=0.06, right=0.74)
+figure.subplots_adjust(left=0.08, right=0.84, top=0.86)
 
 # %%
 # The duality gap
@@ -94,7 +100,7 @@ figure.subplots_adjust(left=0.06, right=0.74)
 # bound. The gap between the two falls like one over the number of updates, and with momentum like
 # one over its square, up to logarithms.
 
-N_UPDATES = 5000
+N_UPDATES = 3000
 objective = LinearObjective(
     ExponentialLoss(), X, Target((y > 0).astype(float)), fit_intercept=False
 )
@@ -121,8 +127,7 @@ for momentum, name, colour in (
         annotation_clip=False,
     )
 ax.axhline(1e-4, color="0.5", lw=0.8, ls="--")
-ax.annotate("default tol of MaxMarginGD", (1.1, 1e-4), xytext=(0, 4), textcoords="offset points",
-            fontsize=9, color="0.35")  # fmt: skip
+ax.text(1.1, 1.15e-4, "default tol of MaxMarginGD", fontsize=9, color="0.35")
 ax.set(
     xscale="log",
     yscale="log",
@@ -132,5 +137,5 @@ ax.set(
 )
 ax.spines[["top", "right"]].set_visible(False)
 ax.grid(alpha=0.25)
-figure.subplots_adjust(right=0.78)
+figure.subplots_adjust(right=0.78, top=0.96)
 plt.show()

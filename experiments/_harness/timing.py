@@ -74,6 +74,7 @@ def measure(
     repeats: int = 7,
     warmup: int = 1,
     max_seconds: float = 60.0,
+    pause: float = 0.0,
 ) -> dict[str, Timing]:
     """Time candidates in turns.
 
@@ -87,6 +88,9 @@ def measure(
         Rounds between the first call and those that are kept.
     max_seconds : float, default=60.0
         No new round begins after so many seconds, first calls included; one is always made.
+    pause : float, default=0.0
+        Seconds of rest before each call. Threads of OpenBLAS and OpenMP spin for some 50 ms after
+        a call before they sleep, and meanwhile take a core from whoever comes next.
 
     Returns
     -------
@@ -99,8 +103,8 @@ def measure(
     problems = {name: NOT_INSTALLED for name, call in candidates.items() if call is None}
     running = {name: call for name, call in candidates.items() if call is not None}
     with _garbage_collected_between_rounds():
-        first = _round(running, problems)
-        rounds = _rounds(running, problems, warmup + repeats, stop)
+        first = _round(running, problems, pause)
+        rounds = _rounds(running, problems, warmup + repeats, stop, pause)
     # Rounds that warm up are dropped only if others are left.
     rounds = rounds[min(warmup, len(rounds) - 1) :]
     return {name: _timing(name, first, rounds, problems) for name in candidates}
@@ -162,23 +166,24 @@ def _show_ratio(ratio):
     return f"{ratio.value:.3g} [{ratio.low:.3g}, {ratio.high:.3g}]"
 
 
-def _rounds(running, problems, n_rounds, stop):
+def _rounds(running, problems, n_rounds, stop, pause):
     rounds, names = [], list(running)
     for i in range(n_rounds):
         if rounds and time.perf_counter() > stop:
             break
         # A different one begins each time: nobody always finds the caches of the same neighbour.
         turn = names[i % len(names) :] + names[: i % len(names)] if names else []
-        rounds.append(_round({name: running[name] for name in turn}, problems))
+        rounds.append(_round({name: running[name] for name in turn}, problems, pause))
     return rounds
 
 
-def _round(calls, problems):
+def _round(calls, problems, pause):
     times = {}
     gc.collect()
     for name, call in calls.items():
         if name in problems:
             continue
+        time.sleep(pause)
         start = time.perf_counter()
         try:
             call()

@@ -8,7 +8,6 @@ import pandas as pd
 from . import style
 from .tables import column, part, pick
 
-
 _FIRST_ITERATES = ((1, "one row wrong", style.VERMILION), (2, "separates", style.BLUE))
 
 
@@ -173,9 +172,10 @@ def limit(results):
 
 def unreliable(results):
     """Loss and gradient norm of the first two iterates of Theorem 4.1."""
-    rows = part(results, "unreliable").sort_values("step") if len(results) else results
-    if len(rows) == 0:
+    rows = part(results, "unreliable")
+    if rows.empty:
         return
+    rows = rows.sort_values("step")
     figure, axes = style.grid(1, 2, height=3.6)
     panels = (("loss", "loss"), ("gradient_norm", "gradient norm"))
     for axis, (key, label) in zip(axes[0], panels, strict=True):
@@ -196,9 +196,10 @@ def unreliable(results):
 
 def wine(results):
     """Updates and bounds on wine, by step."""
-    rows = pick(part(results, "multiclass"), set="wine", method="normalized").sort_values("step")
+    rows = pick(part(results, "multiclass"), set="wine", method="normalized")
     if rows.empty:
         return
+    rows = rows.sort_values("step")
     figure, axes = style.grid(1, 1, height=3.6, width=6.6)
     axis = axes[0, 0]
     x = np.arange(len(rows))
@@ -269,7 +270,7 @@ def overlap(results):
     axis.set(xlabel="accuracy of the iterate with the fewest errors, step 100", xlim=(0.45, 1.01))
     style.legend_below(figure, axes, columns=4)
     caption = (
-        "Sets that cannot be separated: large steps never settle, and what is kept is the iterate "
-        "with the fewest errors. No theorem speaks of it."
+        "Sets that cannot be separated (raw breast_cancer: only by a margin below 1e-7 of R): "
+        "large steps do not settle, and what is kept is the iterate with the fewest errors."
     )
     yield "overlap", caption, figure

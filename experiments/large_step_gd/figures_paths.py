@@ -24,8 +24,8 @@ def trajectories(results):
         if chosen.empty:
             continue
         caption = (
-            f"{name} at growing step sizes. Loss and gradient norm at large steps are far larger "
-            "than at small ones while the accuracy is as good or better: they do not measure "
+            f"{name} at growing step sizes. At large steps loss and gradient norm jump, and can be "
+            "far above those of a small step whose accuracy is lower: they do not measure "
             "progress. Dashed: the perceptron that is the limit, which has no loss. Curves that "
             "leave a panel at the bottom have fallen below 1e-6."
         )
@@ -43,7 +43,7 @@ def _trajectories(rows):
         column[-1].set(xlabel="iteration", xscale="log")
     for axis, (_, label, scale) in zip(axes[:, 0], _PANELS, strict=True):
         axis.set(ylabel=label, yscale=scale)
-    axes[0, 0].set_ylim(0.45, 1.02)
+    axes[0, 0].set_ylim(min(min(values[1:]) for values in rows["accuracy"]) - 0.03, 1.03)
     for axis, key in zip(axes[1:, 0], ("loss", "gradient_norm"), strict=True):
         axis.set_ylim(_FLOOR, 3 * max(max(values, default=1.0) for values in rows[key]))
     style.legend_below(figure, axes, columns=7, title="step size")
@@ -76,7 +76,7 @@ def perceptrons(results):
             axis.plot(range(1, len(accuracy) + 1), accuracy, color=colour, lw=1.1, label=label)
             if not math.isnan(row.get("updates", math.nan)):
                 axis.axvline(row["updates"], color=colour, ls=":", lw=1)
-        axis.set(title=style.title(one.iloc[0]), xlabel="iteration", ylim=(0.45, 1.02))
+        axis.set(title=style.title(one.iloc[0]), xlabel="iteration", ylim=(0, 1.03))
         axis.set_xscale("log")
     axes[0, 0].set_ylabel("training accuracy")
     style.legend_below(figure, axes, columns=2)

@@ -64,8 +64,8 @@ def _read(path):
                 if set(pair) <= set(file.files):
                     return file[pair[0]], file[pair[1]]
             found = ", ".join(sorted(file.files)) or "nothing"
-    except (zipfile.BadZipFile, ValueError, OSError, AttributeError) as error:
-        # AttributeError: a lone .npy array has no names.
+    except (zipfile.BadZipFile, ValueError, OSError, TypeError) as error:
+        # TypeError: a lone .npy array cannot be entered as an archive can.
         raise DataFileError(f"{path}: cannot be read ({error}); wanted is {_WANTED}") from error
     raise DataFileError(f"{path}: holds {found}; wanted is {_WANTED}")
 

@@ -32,7 +32,7 @@ _DECADES = tuple(10.0**k for k in range(-3, 3))
 
 _PRESETS = {
     "quick": _Preset(
-        growth=(10, 100, 1000, 10_000),
+        growth=(30, 100, 300, 1000, 3000),
         limit_steps=tuple(10.0**k for k in range(-1, 9)),
         limit_seeds=3,
         steps=(0.1, 1.0, 10.0, 100.0),
@@ -109,10 +109,8 @@ def _growth(size):
 
 
 def _limit(size):
-    ours = [("gaussian:60x5", seed) for seed in range(size.limit_seeds)] + [
-        ("worst:100", 0),
-        ("tie", 0),
-    ]
+    ours = [("gaussian:60x5", seed) for seed in range(size.limit_seeds)]
+    ours += [("worst:100", 0), ("tie", 0)]
     return [
         {"part": "limit", "set": name, "seed": seed, "method": method, "step": step, "n_iter": 40}
         for name, seed in ours
@@ -232,8 +230,7 @@ def _multiclass(size, preset):
     if preset == "paper":
         rows += [("digits", method, step) for method in methods for step in steps]
     else:
-        rows += [("digits", "normalized", step) for step in (10.0, 100.0)]
-        rows += [("digits", "kesler_normalized", 100.0)]
+        rows += [("digits", method, 100.0) for method in methods]
     return [{**common, "set": name, "method": method, "step": step} for name, method, step in rows]
 
 

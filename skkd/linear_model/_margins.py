@@ -19,12 +19,13 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_X_y
 
-from .._backend import input_namespace, is_numpy, namespace, to_numpy
+from .._backend import is_numpy, namespace, to_numpy
+from .._threads import single_blas_thread
 
 __all__ = ["data_radius", "iteration_bound", "separation_margin"]
 
-# The margin of data that touches the origin is zero up to rounding of the rows' inner products.
-_SEPARABLE = 1e-7
+# A hull this close to the origin, relative to the longest row, contains it up to rounding.
+_TOUCHES = 1e-12
 _NEW_ROWS = 64
 _MAX_ROUNDS = 1000
 
@@ -85,29 +86,8 @@ def separation_margin(X, y, *, fit_intercept=False, tol=1e-9):
     (0.5, [1.0, 0.0])
     """
     rows = _rows_of(X, y, fit_intercept)
-    radius = rows.radius()
-    if radius == 0:
-        return 0.0, None
-    chosen = rows.first()
-    theta = margin = None
-    for _ in range(_MAX_ROUNDS):
-        nearest = _nearest_point(rows.take(chosen) / radius)
-        bound = float(np.linalg.norm(nearest))
-        if bound <= _SEPARABLE:
-            return 0.0, None
-        theta = nearest / bound
-        products = rows.products(theta) / radius
-        margin = float(products.min())
-        if margin >= bound * (1.0 - max(tol, 1e-12)):
-            break
-        worst = np.argpartition(products, min(_NEW_ROWS, products.size) - 1)[:_NEW_ROWS]
-        fresh = np.setdiff1d(worst[products[worst] < bound], chosen)
-        if fresh.size == 0:
-            break
-        chosen = np.concatenate([chosen, fresh])
-    if margin <= _SEPARABLE:
-        return 0.0, None
-    return margin * radius, rows.shape_direction(theta)
+    with single_blas_thread():  # many small products, for which BLAS threads only wait
+        return _largest_margin(rows, tol)
 
 
 _METHODS = (
@@ -237,9 +217,34 @@ def data_radius(data, *, fit_intercept):
     return math.sqrt(kesler * float(squares.max())) or 1.0
 
 
+def _largest_margin(rows, tol):
+    """Margin and direction for signed rows, by an active set that grows by the worst rows."""
+    radius = rows.radius()
+    if radius == 0:
+        return 0.0, None
+    chosen = rows.first()
+    theta = margin = None
+    for _ in range(_MAX_ROUNDS):
+        theta, bound, support = _best_direction(rows.take(chosen) / radius)
+        if bound <= _TOUCHES:
+            return 0.0, None
+        products = rows.products(theta) / radius
+        margin = float(products.min())
+        if margin >= bound * (1.0 - max(tol, 1e-12)):
+            break
+        worst = np.argpartition(products, min(_NEW_ROWS, products.size) - 1)[:_NEW_ROWS]
+        fresh = np.setdiff1d(worst[products[worst] < bound], chosen)
+        if fresh.size == 0:
+            break
+        # The distance of the hull only falls, so that rows without weight may be dropped.
+        chosen = np.concatenate([chosen[support], fresh])
+    if margin <= 0:
+        return 0.0, None
+    return margin * radius, rows.shape_direction(theta)
+
+
 def _rows_of(X, y, fit_intercept):
     """Validated rows on the host, as signed or as Kesler rows."""
-    xp, _, _ = input_namespace(X)
     X = X if is_numpy(X) or not hasattr(X, "dtype") else to_numpy(X)
     y = y if not hasattr(y, "dtype") or is_numpy(y) else to_numpy(y)
     X, y = check_X_y(X, y, accept_sparse="csr", dtype=np.float64)
@@ -313,13 +318,25 @@ class _SignedRows:
         return G.reshape(-1)
 
 
-def _nearest_point(A):
-    """Point of the convex hull of the rows of `A` that is nearest to the origin.
+def _best_direction(A):
+    """Direction of largest margin for the rows of `A`, that margin, and the rows it rests on.
 
-    Minimising ``||A^T q||^2 + (1 - sum q)^2`` over q >= 0 finds it up to scale.
+    The point of their convex hull nearest to the origin lies that way. Minimising
+    ``||A^T q||^2 + (1 - sum q)^2`` over q >= 0 finds it up to scale, to rounding relative to the
+    rows. Where it is much shorter than they are, the direction is sharpened: it is that of the
+    shortest vector whose products with all rows of positive q are one.
     """
     system = np.vstack([A.T, np.ones(A.shape[0])])
     target = np.zeros(system.shape[0])
     target[-1] = 1.0
     q, _ = nnls(system, target, maxiter=50 * system.shape[1])
-    return A.T @ (q / q.sum())
+    nearest = A.T @ (q / q.sum())
+    bound = float(np.linalg.norm(nearest))
+    if bound <= _TOUCHES:
+        return nearest, bound, q > 0
+    rough = nearest / bound
+    sharp = np.linalg.lstsq(A[q > 0], np.ones(np.count_nonzero(q)), rcond=None)[0]
+    sharp /= np.linalg.norm(sharp)
+    if (A @ sharp).min() > (A @ rough).min():
+        return sharp, max(float((A @ sharp).min()), bound * (1.0 - 1e-9)), q > 0
+    return rough, bound, q > 0

@@ -20,7 +20,7 @@ from ..losses import ExponentialLoss, PairwiseLoss
 from ..solvers import max_margin_descent, run
 from ._diagnosis import why_not_separated
 from ._margins import data_radius
-from ._separating import make_objective
+from ._separating import make_objective, quiet_single_thread
 
 __all__ = ["MaxMarginGD"]
 
@@ -134,15 +134,16 @@ class MaxMarginGD(LinearClassifierMixin, SkkdEstimator):
             data.X, y, max_iter=self.max_iter, task_name="update", attributes=self._attributes
         )
         radius = data_radius(data, fit_intercept=self.fit_intercept)
-        result = run(
-            max_margin_descent(objective, radius, momentum=self.momentum),
-            max_iter=self.max_iter,
-            tol=self.tol,
-            criterion=lambda iterate: iterate.gap,
-            check_every=1,
-            on_iterate=on_iterate,
-            remedy=lambda result: self._remedy(result, data),
-        )
+        with quiet_single_thread(data.X):
+            result = run(
+                max_margin_descent(objective, radius, momentum=self.momentum),
+                max_iter=self.max_iter,
+                tol=self.tol,
+                criterion=lambda iterate: iterate.gap,
+                check_every=1,
+                on_iterate=on_iterate,
+                remedy=lambda result: self._remedy(result, data),
+            )
         self._set_result(result, objective)
         end()
         return self

@@ -6,15 +6,20 @@ all that a subclass says. The parameters it reads (`fit_intercept`, `max_iter`, 
 :class:`skkd.linear_model.LogisticRegressionGD`.
 """
 
-from .._backend import device_of, namespace, to_numpy
+from contextlib import contextmanager
+
+import numpy as np
+
+from .._backend import device_of, is_numpy, namespace, to_numpy
 from .._base import LinearClassifierMixin, SkkdEstimator, linear_attributes
+from .._threads import single_blas_thread
 from .._validation import validate_classification
 from ..losses import Target
 from ..objectives import LinearObjective
 from ..solvers import averaged, best, errors, first_hit, gradient_descent, gradient_norm, run
 from ._diagnosis import why_not_separated
 
-__all__ = ["SeparatingClassifier", "make_objective"]
+__all__ = ["SeparatingClassifier", "make_objective", "quiet_single_thread"]
 
 
 class SeparatingClassifier(LinearClassifierMixin, SkkdEstimator):
@@ -40,15 +45,16 @@ class SeparatingClassifier(LinearClassifierMixin, SkkdEstimator):
         iterates = first_hit(iterates, lambda it: it.errors == 0, freeze=stop == "separated")
         if self.keep == "best":
             iterates = best(iterates)
-        result = run(
-            iterates,
-            max_iter=self.max_iter,
-            tol=tol if stop == "gradient" else 0.0,
-            criterion={"separated": errors, "gradient": gradient_norm}.get(stop),
-            check_every=None if on_iterate is None else 1,
-            on_iterate=on_iterate,
-            remedy=lambda result: self._remedy(result, data, stop),
-        )
+        with quiet_single_thread(data.X):
+            result = run(
+                iterates,
+                max_iter=self.max_iter,
+                tol=tol if stop == "gradient" else 0.0,
+                criterion={"separated": errors, "gradient": gradient_norm}.get(stop),
+                check_every=None if on_iterate is None else 1,
+                on_iterate=on_iterate,
+                remedy=lambda result: self._remedy(result, data, stop),
+            )
         self._set_result(result)
         end()
         return self
@@ -106,6 +112,20 @@ class SeparatingClassifier(LinearClassifierMixin, SkkdEstimator):
             f"iterate is kept, with {wrong:.3g}% of the training weight on the wrong side. "
             + why_not_separated(data, fit_intercept=self.fit_intercept)
         )
+
+
+@contextmanager
+def quiet_single_thread(X):
+    """For NumPy, hold BLAS to one thread and let overflow pass, which is reported at the end.
+
+    Passes over rows bring their own threads; the small products between them, and those of data
+    that fits the cache, only wait for BLAS to wake its own.
+    """
+    if not is_numpy(X):
+        yield
+        return
+    with single_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        yield
 
 
 def make_objective(loss, data, *, alpha, fit_intercept):

@@ -183,7 +183,7 @@ def _checked_binary_labels(y, name, *, soft):
     if not soft:
         outside = outside | xp.any((y != 0) & (y != 1))
     if bool(outside):
-        allowed = "probabilities of the positive class, in [0, 1]" if soft else "labels 0 and 1"
+        allowed = "labels 0 and 1" + (", or probabilities in between," if soft else "")
         raise ValueError(f"loss {name!r} on one column of logits takes {allowed}, as y")
     return y
 

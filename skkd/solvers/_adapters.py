@@ -97,8 +97,7 @@ def best(iterates):
     kept = kept_margin = None
     for iterate in iterates:
         xp = namespace(iterate.params)
-        norm = xp.sqrt(xp.sum(iterate.params**2))
-        relative = iterate.margin / xp.where(norm > 0, norm, scalar(math.inf, norm))
+        relative = _per_norm(iterate.margin, iterate.params)
         if kept is None:
             kept, kept_margin = iterate, relative
         else:
@@ -138,6 +137,15 @@ def rounds(refresh, solver):
         if iterate is None:
             return
         params, done = iterate.params, done + iterate.index
+
+
+def _per_norm(margin, params):
+    """Margin over the norm of the parameters, 0 at the origin; squares do not overflow."""
+    xp = namespace(params)
+    peak = xp.max(xp.abs(params))
+    peak = xp.where(peak > 0, peak, scalar(math.inf, peak))
+    norm = xp.sqrt(xp.sum((params / peak) ** 2))
+    return (margin / peak) / xp.where(norm > 0, norm, scalar(1.0, norm))
 
 
 def _choose(condition, one, other):

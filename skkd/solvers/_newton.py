@@ -87,6 +87,7 @@ def newton(objective, W, *, max_cg=200, diagonal="auto"):
 def _solve(product, gradient, diagonal, tol, max_cg):
     """Conjugate gradients for ``H d = -gradient``; stops early at directions of no curvature."""
     xp = namespace(gradient)
+    eps = float(xp.finfo(gradient.dtype).eps)
     scale = 1.0 if diagonal is None else 1.0 / diagonal
     d = xp.zeros_like(gradient)
     residual = -gradient
@@ -98,7 +99,7 @@ def _solve(product, gradient, diagonal, tol, max_cg):
         curvature = _inner(search, image)
         # Less curvature than rounding leaves of the bound's: a direction of none, as along a
         # vector added to all classes.
-        if not curvature > 1e-14 * _inner(search, search / scale):
+        if not curvature > 10.0 * eps * _inner(search, search / scale):
             break
         step = rz / curvature
         d = d + step * search

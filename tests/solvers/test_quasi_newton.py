@@ -293,6 +293,23 @@ def test_an_unknown_diagonal_is_refused(solver):
         next(solver(objective, objective.zeros(), diagonal="jacobi"))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["multinomial", "pairwise"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_no_drift_along_the_flat_direction(solver, name, dtype):
+    """A constant on every intercept changes nothing, so that only rounding could move it."""
+    double = noisy_problem(*LOSSES[name])
+    objective = LinearObjective(
+        double.loss,
+        double.X.astype(dtype),
+        double.target,
+        n_outputs=double.shape[1],
+        alpha=double.alpha,
+    )
+    last = list(islice(solver(objective, objective.zeros()), 60))[-1]
+    assert abs(float(last.params[-1].sum())) < (1e-2 if dtype == np.float32 else 1e-10)
+
+
 def test_multinomial_without_penalty_has_a_flat_direction():
     """Adding a constant to every class changes nothing; the solvers do not drift along it."""
     objective = noisy_problem(MultinomialLogLoss(), 4, alpha=0.0)
