@@ -39,8 +39,8 @@ print(f"{X.shape[0]} rows, radius {radius:.2f}, margin {margin:.3f}")
 # A trajectory is an iterator
 # ---------------------------
 # :func:`skkd.solvers.gradient_descent` yields iterates and never stops; ``islice`` takes as many as
-# we want. Logits, errors and margins come with each iterate at no extra cost. Loss and gradient norm
-# are computed from logarithms, because at large steps both leave the range of a float.
+# we want. Logits, errors and margins come with each iterate at no extra cost. Loss and gradient
+# norm are computed from logarithms, because at large steps both leave the range of a float.
 
 N_UPDATES = 1500
 
@@ -74,10 +74,10 @@ records = {
 # %%
 # Wrong rows, loss and gradient norm
 # ----------------------------------
-# Each curve ends with a dot where every row is right, or without one at the right edge; the number
+# Each curve ends with a dot where every row is right, or without one at the last update; the number
 # beside it is the step size. The step of 100 separates first in both columns, although its loss is
-# the largest of all until the end on the left and for 30 updates on the right. Nor does the gradient
-# shrink before it does: neither measure tells which step is about to separate.
+# the largest of all until the end on the left and for 30 updates on the right. Nor does the
+# gradient shrink before it does: neither measure tells which step is about to separate.
 
 colours = dict(zip(STEP_SIZES, plt.get_cmap("viridis")(np.linspace(0.88, 0.0, 5)), strict=True))
 NAMES = ("wrong rows", "loss", "gradient norm")
@@ -121,23 +121,27 @@ figure.tight_layout(w_pad=3)
 # -------------------------------------
 # Three facts of the theory are visible. For small steps the number of updates falls like
 # 1 / step size. For large ones it reaches that of the limit, a batch perceptron (dashed), and no
-# longer depends on the step. And the normalised step needs fewer updates on such data: the plain one
-# divides the pull of 20 rare rows by all 1,635.
+# longer depends on the step. And the normalised step needs fewer updates on such data: the plain
+# one divides the pull of 20 rare rows by all 1,635.
 
 
-def updates_to_separate(rule, loss=BinaryLogLoss()):
+def updates_to_separate(rule, loss):
     _, iterates = trajectory(rule, loss)
     return next((it.index for it in islice(iterates, N_UPDATES + 1) if it.errors == 0), math.nan)
 
 
 sizes = np.logspace(-1, 4, 11)
+smooth, limit = BinaryLogLoss(), PerceptronLoss()
 found = {
-    "normalized": [updates_to_separate(Normalized(size)) for size in sizes],
-    "constant": [updates_to_separate(Constant(size)) if size >= 10 else math.nan for size in sizes],
+    "normalized": [updates_to_separate(Normalized(size), smooth) for size in sizes],
+    # Plain steps below 10 need more updates than we make.
+    "constant": [
+        updates_to_separate(Constant(size), smooth) if size >= 10 else math.nan for size in sizes
+    ],
 }
 limits = {
-    "normalized": updates_to_separate(Normalized(), PerceptronLoss()),
-    "constant": updates_to_separate(Limit(), PerceptronLoss()),
+    "normalized": updates_to_separate(Normalized(), limit),
+    "constant": updates_to_separate(Limit(), limit),
 }
 bound = [iteration_bound("normalized", y.size, radius, margin, size) for size in sizes]
 

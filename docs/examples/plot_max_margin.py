@@ -6,8 +6,8 @@ Separating is not margin maximising
 Many lines separate the two classes below. Gradient descent with large steps, and the batch
 perceptron that is its limit, stop at the first one they meet. With small steps, and run on long
 after the rows are separated, it approaches the line of largest margin.
-:class:`~skkd.linear_model.MaxMarginGD` heads for that line, and its duality gap tells how far off it
-still is.
+:class:`~skkd.linear_model.MaxMarginGD` heads for that line, and its duality gap tells how far off
+it still is.
 """
 
 # %%
@@ -96,9 +96,9 @@ figure.subplots_adjust(left=0.08, right=0.84, top=0.86)
 # The duality gap
 # ---------------
 # Each update of :func:`skkd.solvers.max_margin_descent` gives a direction, whose margin is a lower
-# bound of the largest margin, and weights of the rows, whose combination has a norm that is an upper
-# bound. The gap between the two falls like one over the number of updates, and with momentum like
-# one over its square, up to logarithms.
+# bound of the largest margin, and weights of the rows, whose combination has a norm that is an
+# upper bound. The gap between the two falls like one over the number of updates, and with momentum
+# like one over its square, up to logarithms.
 
 N_UPDATES = 3000
 objective = LinearObjective(

@@ -15,7 +15,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from experiments._harness.store import write_atomically
-from experiments._harness.study import PRESETS, STUDIES, ContractError, Study, discover
+from experiments._harness.study import (
+    PRESETS,
+    STUDIES,
+    ContractError,
+    DataFileError,
+    Study,
+    discover,
+)
 from experiments._harness.tables import Table
 
 # A log file has no width; at this one the table of claims is readable.
@@ -208,7 +215,7 @@ def _show(options, console):
             _print_claims(found, console)
             sound &= found.sound
     if not evaluations:
-        _say(console, f"nothing is stored in {options.out}: run the studies first")
+        _say(console, f"nothing is stored in {options.out}: no study has run to its end yet")
         return False
     path = write_report(evaluations, options.out)
     for found in evaluations:
@@ -242,6 +249,9 @@ def _attempt(study: Study, work: Callable[[Study], bool], say: Callable[[str], N
     """Whether `work` failed; a study that raises must not cost the others."""
     try:
         return work(study)
+    except DataFileError as error:
+        say(f"{study.name}: {error}")
+        return True
     except Exception:  # a study's own code may raise anything; its traceback is shown
         say(f"{study.name}: FAILED\n{traceback.format_exc()}")
         return True

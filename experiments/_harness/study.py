@@ -37,6 +37,10 @@ class ContractError(ValueError):
     """A study does not provide what its contract asks for."""
 
 
+class DataFileError(ValueError):
+    """A file that the user gave is not what a study can read; shown as one sentence."""
+
+
 @dataclass(frozen=True)
 class Study:
     """One study; its modules are imported when they are first needed.

@@ -41,8 +41,8 @@ def run(quick):
         "peak extra / X",
     )
     notes = (
-        "plain: NumPy, two products with all BLAS threads. floor: bytes of X over the measured read "
-        "bandwidth of all threads. Medians; each candidate is timed with BLAS at rest."
+        "plain: NumPy, two products with all BLAS threads. floor: bytes of X over the measured "
+        "read bandwidth of all threads. Medians; each candidate is timed with BLAS at rest."
     )
     return [Table("One normalised step", columns, rows, notes)]
 

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments._harness import DataFileError
+
 _NAMES = (("X", "y"), ("x_train", "y_train"))
 _WANTED = "an .npz file with arrays X and y, or x_train and y_train"
-
-
-class DataFileError(ValueError):
-    """The user's file is not what the study can read."""
 
 
 def check_images(name: str, path: str, labels: set[int]) -> None:

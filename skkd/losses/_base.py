@@ -63,6 +63,8 @@ class Loss:
         Carries information from one evaluation to the next.
     needs_teacher, needs_labels : bool
         Which fields of the target it reads.
+    shift_invariant : bool
+        Unchanged when the same number is added to all logits of a row.
     min_classes : int
         Fewest columns of logits it is defined for.
     curvature : float or None
@@ -77,6 +79,7 @@ class Loss:
     stateful = False
     needs_teacher = False
     needs_labels = True
+    shift_invariant = False
     min_classes = 1
     curvature: float | None = None
     diagonal_curvature: float | None = None

@@ -11,6 +11,7 @@ __all__ = ["MulticlassLoss", "own_class", "own_logit"]
 class MulticlassLoss(ClassificationLoss):
     """K >= 2 logits; a row is right where its own logit is strictly above all others."""
 
+    shift_invariant = True
     min_classes = 2
 
     def margin(self, Z, target):

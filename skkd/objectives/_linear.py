@@ -86,11 +86,15 @@ class LinearObjective:
                 "use alpha=0 or a constant step"
             )
         evaluation = self._rows.evaluate(W, normalized)
-        return evaluation if normalized else self._penalized(W, evaluation)
+        gradient = self._zero_sum(evaluation.gradient)
+        if not normalized and self.alpha:
+            gradient = gradient + self.alpha * self._coefficients(W)
+        return replace(evaluation, gradient=gradient)
 
     def value_and_gradient(self, W):
         """Objective, a 0-d array, and its gradient, shaped like `W`."""
         value, gradient = self._rows.value_and_gradient(W)
+        gradient = self._zero_sum(gradient)
         if not self.alpha:
             return value, gradient
         penalized = self._coefficients(W)
@@ -109,8 +113,8 @@ class LinearObjective:
         """Return the function ``V -> H V``, H the Hessian at `W`, with its state cached."""
         product = self._rows.linearize(W)
         if not self.alpha:
-            return product
-        return lambda V: product(V) + self.alpha * self._coefficients(V)
+            return lambda V: self._zero_sum(product(V))
+        return lambda V: self._zero_sum(product(V)) + self.alpha * self._coefficients(V)
 
     def diagonal(self):
         """Diagonal of a Hessian bound, shape (p + 1, 1), from the loss's diagonal curvature.
@@ -134,11 +138,15 @@ class LinearObjective:
         """Log of the weighted loss, also where that loss underflows."""
         return self.loss.log_risk(logits, self.target, self.weight)
 
-    def _penalized(self, W, evaluation):
-        if not self.alpha:
-            return evaluation
-        gradient = evaluation.gradient + self.alpha * self._coefficients(W)
-        return replace(evaluation, gradient=gradient)
+    def _zero_sum(self, gradient):
+        """Remove what rounding leaves along a vector added to all classes.
+
+        A loss that does not see such a shift has no gradient along it; second-order steps would
+        divide the rounding by a curvature of nothing.
+        """
+        if not self.loss.shift_invariant:
+            return gradient
+        return gradient - namespace(gradient).mean(gradient, axis=1, keepdims=True)
 
     def _coefficients(self, W):
         """`W` with a zero intercept."""

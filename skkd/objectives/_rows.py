@@ -17,8 +17,9 @@ from ..losses import ClassificationLoss
 
 __all__ = ["Evaluation", "Rows", "make_rows"]
 
-# Below this many bytes the two plain products already run from cache.
-_SMALL_BYTES = 2**20
+# Below this many bytes the two plain products run from the last-level cache, and a fit is over
+# before loading the compiled pass (half a second) has paid for itself.
+_SMALL_BYTES = 2**23
 
 
 @dataclass(frozen=True, slots=True)

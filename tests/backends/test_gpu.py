@@ -57,7 +57,8 @@ def test_perceptrons(case, double):
 @pytest.mark.parametrize("case", [*LOG_LOSSES, VALUES[1]], ids=str)
 @pytest.mark.parametrize("solver", [lbfgs, newton])
 def test_one_quasi_newton_method_for_all(solver, case, double):
-    same_solution(double, solver, case, tol=1e-10)
+    # When conjugate gradients end depends on rounding: of Newton's method only the optimum counts.
+    same_solution(double, solver, case, tol=1e-10, path=8 if solver is lbfgs else 0)
 
 
 @pytest.mark.parametrize("check_every", [None, 1, 7])

@@ -45,10 +45,11 @@ def test_first_iterates_of_large_normalized_steps(case, size, double):
     same_path(double, case, Normalized(size), length=50, tol=1e-6)
 
 
-@pytest.mark.parametrize("rule", [Constant(50.0), LogisticRisk(5.0)], ids=repr)
+@pytest.mark.parametrize("rule", [Constant(10.0), LogisticRisk(5.0)], ids=repr)
 @pytest.mark.parametrize("case", LOG_LOSSES, ids=str)
 def test_first_iterates_of_other_large_steps(case, rule, double):
-    same_path(double, case, rule, length=50, tol=1e-6)
+    # Ten is several times 2 / L. At 50 softmax amplifies rounding by 1e9 within these iterates.
+    same_path(double, case, rule, length=50, tol=1e-8)
 
 
 @pytest.mark.parametrize("rule", [Limit(), Normalized(1.0)], ids=repr)
@@ -60,13 +61,14 @@ def test_perceptrons(case, rule, double):
 @pytest.mark.parametrize("case", [*LOG_LOSSES, VALUES[1]], ids=str)
 @pytest.mark.parametrize("solver", [lbfgs, newton])
 def test_one_quasi_newton_method_for_all(solver, case, double):
-    same_solution(double, solver, case, tol=1e-10)
+    # When conjugate gradients end depends on rounding: of Newton's method only the optimum counts.
+    same_solution(double, solver, case, tol=1e-10, path=8 if solver is lbfgs else 0)
 
 
 @pytest.mark.parametrize("case", [*LOG_LOSSES, VALUES[1]], ids=str)
 @pytest.mark.parametrize("solver", [lbfgs, newton])
 def test_one_quasi_newton_method_in_float32(solver, case, single):
-    same_solution(single, solver, case, tol=1e-10)
+    same_solution(single, solver, case, tol=1e-10, path=8 if solver is lbfgs else 0)
 
 
 @pytest.mark.parametrize("check_every", [None, 1, 7])

@@ -75,6 +75,21 @@ def test_study_that_cannot_start_does_not_cost_the_others(studies, out, call):
     assert (out / "report.html").is_file()
 
 
+def test_unreadable_data_file_is_one_sentence(studies, call):
+    source = """
+        from experiments._harness import DataFileError
+        TITLE, REFERENCE = "t", "r"
+        def configurations(preset, data):
+            raise DataFileError("images.npz: holds no y")
+        def run(configuration):
+            return {}
+    """
+    write_study(studies, study=source)
+    status, shown, errors = call("run")
+    assert status == 1 and "means: images.npz: holds no y" in shown + errors
+    assert "Traceback" not in shown + errors
+
+
 def test_bench_prints_and_writes(studies, out, call):
     source = """
         from experiments._harness import Table

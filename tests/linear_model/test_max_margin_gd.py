@@ -66,12 +66,24 @@ def test_certificate_holds_at_any_time(momentum, max_iter, n_classes, make):
 @pytest.mark.parametrize("seed", range(3))
 def test_agrees_with_a_hard_margin_support_vector_machine(seed):
     X, y = separable(seed=seed)
-    model = MaxMarginGD(fit_intercept=False, tol=1e-6, max_iter=50_000).fit(X, y)
+    model = MaxMarginGD(fit_intercept=False, tol=1e-5, max_iter=50_000).fit(X, y)
     peer = LinearSVC(
         loss="hinge", C=1e6, fit_intercept=False, dual=True, tol=1e-10, max_iter=10**6
     ).fit(X, y)
     assert model.margin_ == pytest.approx(1.0 / np.linalg.norm(peer.coef_), rel=1e-4)
-    assert model.coef_ == pytest.approx(peer.coef_ / np.linalg.norm(peer.coef_), abs=2e-3)
+    # A relative gap of 1e-5 leaves an angle of at most sqrt(2e-5).
+    assert model.coef_ == pytest.approx(peer.coef_ / np.linalg.norm(peer.coef_), abs=5e-3)
+
+
+@pytest.mark.parametrize("momentum", [False, True])
+def test_stops_at_the_first_iterate_that_meets_tol(momentum):
+    X, y = separable(margin=0.5)
+    model = MaxMarginGD(momentum, fit_intercept=False, tol=1e-2).fit(X, y)
+    assert model.dual_gap_ <= 1e-2 * (model.margin_ + model.dual_gap_)
+    sooner = MaxMarginGD(momentum, fit_intercept=False, tol=1e-2, max_iter=model.n_iter_ - 1)
+    with pytest.warns(ConvergenceWarning, match="wider gap than tol=0.01"):
+        sooner.fit(X, y)
+    assert sooner.dual_gap_ > 1e-2 * (sooner.margin_ + sooner.dual_gap_)
 
 
 def test_momentum_is_faster():
@@ -117,6 +129,28 @@ def test_unit_of_the_features_is_irrelevant(scale):
     assert other.coef_ == pytest.approx(one.coef_, abs=1e-8)
 
 
+@pytest.mark.parametrize(
+    ("scale", "dtype"),
+    [
+        (1e-300, "float64"),
+        (1e-170, "float64"),
+        (1e170, "float64"),
+        (1e300, "float64"),
+        (1e-25, "float32"),
+        (1e25, "float32"),
+    ],
+)
+def test_extreme_units(scale, dtype):
+    """Right, or an error that says what to do; never a silent infinity."""
+    X, y = separable(margin=0.5)
+    try:
+        model = MaxMarginGD(fit_intercept=False, tol=1e-2).fit((scale * X).astype(dtype), y)
+    except ValueError as error:
+        assert "scale" in str(error)
+        return
+    assert model.margin_ / scale == pytest.approx(separation_margin(X, y)[0], rel=2e-2)
+
+
 @ignore_convergence
 @pytest.mark.parametrize("layout", [sparse.csr_matrix, sparse.csc_array])
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -132,7 +166,7 @@ def test_dual_coef_is_zero_where_weight_is_zero_and_large_on_support_rows():
     X, y = separable(margin=0.3)
     weight = np.ones(len(y))
     weight[::4] = 0.0
-    model = MaxMarginGD(fit_intercept=False, max_iter=20_000, tol=1e-6).fit(X, y, weight)
+    model = MaxMarginGD(fit_intercept=False, max_iter=20_000, tol=1e-5).fit(X, y, weight)
     kept = weight > 0
     assert np.all(model.dual_coef_[~kept] == 0)
     margin, _ = separation_margin(X[kept], y[kept])

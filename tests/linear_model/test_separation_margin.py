@@ -74,6 +74,18 @@ def test_scales_with_the_rows(scale):
     assert same == pytest.approx(direction, abs=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200, 1e300])
+def test_extreme_units(scale):
+    """Right, or an error that says what to do; never a silent zero."""
+    X, y = separable()
+    try:
+        margin, _ = separation_margin(scale * X, y)
+    except ValueError as error:
+        assert "scale" in str(error)
+        return
+    assert margin / scale == pytest.approx(separation_margin(X, y)[0], rel=1e-9)
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("fit_intercept", [False, True])
 def test_not_separable(n_classes, fit_intercept):

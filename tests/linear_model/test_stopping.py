@@ -135,6 +135,26 @@ def test_gradient_stop_without_convergence_warns_of_step_size():
         model.fit(X, y)
 
 
+@pytest.mark.parametrize("step", ["normalized", "constant", "risk_adaptive"])
+def test_gradient_stop_looks_at_the_largest_entry_of_the_true_gradient(step):
+    """Also where the step is made from a normalised one."""
+    X, y = separable(margin=0.5)
+    M = y[:, None] * X
+    params = {"stop": "gradient", "tol": 1e-2, "fit_intercept": False, "keep": "last"}
+
+    def largest(model):
+        m = M @ model.coef_[0]
+        pull = np.exp(-m) if step == "risk_adaptive" else 1.0 / (1.0 + np.exp(m))
+        return np.abs(pull @ M / len(M)).max()
+
+    model = LogisticRegressionGD(step, 1.0, **params).fit(X, y)
+    assert largest(model) <= 1e-2
+    sooner = LogisticRegressionGD(step, 1.0, max_iter=model.n_iter_ - 1, **params)
+    with pytest.warns(ConvergenceWarning, match="did not fall to tol=0.01"):
+        sooner.fit(X, y)
+    assert largest(sooner) > 1e-2
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_gradient_stop_reaches_the_optimum_of_sklearn(n_classes, weighted):

@@ -142,10 +142,33 @@ def test_class_weight_multiplies_sample_weight(model, labels, given, kind):
     )
 
 
-def test_negative_class_weight_is_an_error():
+@pytest.mark.parametrize("value", [-2.0, math.inf, math.nan])
+def test_bad_class_weight_is_an_error(value):
     X, y = separable()
-    with pytest.raises(ValueError, match="must not be negative"):
-        LogisticRegressionGD(class_weight={-1: -2.0, 1: 1.0}).fit(X, y)
+    with pytest.raises(ValueError, match="class weight"):
+        LogisticRegressionGD(class_weight={-1: value, 1: 1.0}).fit(X, y)
+
+
+def test_class_of_zero_class_weight_is_no_class():
+    X, y = separable(n_classes=3)
+    model = LogisticRegressionGD(class_weight={0: 0.0, 1: 1.0, 2: 1.0}).fit(X, y)
+    assert_same_fit(model, LogisticRegressionGD().fit(X, y, sample_weight=(y > 0).astype(float)))
+    X, y = separable()
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        LogisticRegressionGD(class_weight={-1: 0.0, 1: 1.0}).fit(X, y)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-100, 1e100, 1e300, 1e307, 1e308])
+def test_weights_of_any_size(size):
+    """Their sum may overflow: then it is an error, or none."""
+    X, y = separable()
+    expected = LogisticRegressionGD().fit(X, y)
+    try:
+        fitted = LogisticRegressionGD().fit(X, y, sample_weight=np.full(len(y), size))
+    except ValueError as error:
+        assert size >= 1e307 and "weight" in str(error)
+        return
+    assert_same_fit(fitted, expected)
 
 
 @pytest.mark.parametrize("model", [*MODELS, MAX_MARGIN, WORST], ids=repr)

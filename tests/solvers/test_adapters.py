@@ -74,12 +74,12 @@ def test_first_hit_at_the_start_and_never():
     assert all(it.hit == -1 for it in never)
 
 
-@pytest.mark.parametrize("check_every", [1, 2, 7, 10, 1000])
+@pytest.mark.parametrize("check_every", [2, 7, 1000])
 @pytest.mark.parametrize("keep", ["last", "best", "average"])
 def test_looking_late_changes_nothing(check_every, keep):
     def result(check_every):
-        objective = separable_problem(BinaryLogLoss(), n=200, gap=0.05, seed=1)
-        iterates = descent(objective, Constant(3.0))
+        objective = separable_problem(BinaryLogLoss(), n=200, gap=0.15, seed=1)
+        iterates = descent(objective, Constant(0.03))
         if keep == "average":
             iterates = averaged(iterates, objective)
         iterates = first_hit(iterates, separated)

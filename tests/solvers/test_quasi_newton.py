@@ -39,7 +39,7 @@ def optimum(solver, objective, *, tol=1e-11, max_iter=500, **options):
     )
 
 
-def scipy_optimum(objective, memory=30):
+def scipy_optimum(objective, memory=30, max_iter=20_000):
     """SciPy's L-BFGS-B on the same objective, to its last digit."""
     shape = objective.shape
 
@@ -47,7 +47,7 @@ def scipy_optimum(objective, memory=30):
         value, gradient = objective.value_and_gradient(w.reshape(shape))
         return float(value), gradient.reshape(-1)
 
-    options = {"maxiter": 20_000, "maxfun": 50_000, "ftol": 0.0, "gtol": 1e-12, "maxcor": memory}
+    options = {"maxiter": max_iter, "maxfun": 50_000, "ftol": 0.0, "gtol": 1e-12, "maxcor": memory}
     start = np.zeros(shape[0] * shape[1])
     return minimize(function, start, jac=True, method="L-BFGS-B", options=options)
 
@@ -83,7 +83,8 @@ def test_without_preconditioner_badly_scaled_columns_are_slow():
     """What the diagonal buys: the test above must not pass by accident."""
     objective = noisy_problem(*LOSSES["binary"], alpha=0.0, scales=BAD_SCALES)
     assert not optimum(lbfgs, objective, tol=1e-9, max_iter=60, diagonal=None).converged
-    assert scipy_optimum(objective, memory=10).nit > 100
+    # Not there after a hundred iterations; left alone it needs many more.
+    assert scipy_optimum(objective, memory=10, max_iter=100).nit == 100
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -21,6 +21,23 @@ def _iris():
     return np.hstack([X, np.ones((150, 1))]), np.where(y == 0, 1, -1)
 
 
+def _imbalanced():
+    X, y = make_separable(100, 4, 0.3, random_state=3)
+    kept = np.concatenate([np.flatnonzero(y == 1), np.flatnonzero(y == -1)[:4]])
+    return X[kept], y[kept]
+
+
+def _planted():
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((60, 5))
+    return X, np.argmax(X @ rng.standard_normal((5, 4)), axis=1), False
+
+
+def _wine():
+    X, y = load_wine(return_X_y=True)
+    return scale(X), y, True
+
+
 SETS = {
     "theorem 4.1": THEOREM_41,
     "worst case 10": make_worst_case_separable(10),
@@ -28,25 +45,13 @@ SETS = {
     "wide margin": make_separable(60, 5, 1.0, random_state=0),
     "narrow margin": make_separable(80, 3, 0.05, random_state=1),
     "more features than rows": make_separable(20, 40, 0.0, random_state=2),
-    "imbalanced": tuple(
-        np.concatenate([part[y == 1], part[y == -1][:4]])
-        for X, y in [make_separable(100, 4, 0.3, random_state=3)]
-        for part in (X, y)
-    ),
+    "imbalanced": _imbalanced(),
     "iris setosa": _iris(),
 }
 STEPS = (0.1, 1.0, 10.0, 100.0, 1e4)
 
-MANY_CLASSES = {
-    "wine": (scale(load_wine().data), load_wine().target, True),
-    "planted": (
-        *(lambda X, W: (X, np.argmax(X @ W, axis=1)))(
-            np.random.RandomState(0).standard_normal((60, 5)),
-            np.random.RandomState(1).standard_normal((5, 4)),
-        ),
-        False,
-    ),
-}
+# Rows, labels of more than two classes, and whether they are tried with an intercept.
+MANY_CLASSES = {"wine": _wine(), "planted": _planted()}
 
 
 def signed(name):

@@ -58,7 +58,7 @@ def test_theorem_51_batch_perceptron_needs_of_the_order_of_n_updates(n_samples, 
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_theorem_52_online_perceptron(name, shuffle):
-    """scikit-learn's counts updates in t_ only by rows seen; its coefficients bound them."""
+    """scikit-learn's does not count its updates, but its coefficients tell their bounds."""
     X, y = SETS[name]
     M, radius, margin, direction = signed(name)
     peer = Perceptron(
@@ -109,11 +109,11 @@ def test_progress_along_the_best_direction(name, step_size):
 
 
 @pytest.mark.parametrize("name", SETS)
-@pytest.mark.parametrize("step_size", STEPS)
+@pytest.mark.parametrize("step_size", STEPS[1:])
 def test_average_of_exponential_risk_descent_separates(name, step_size):
     M, radius, margin, _ = signed(name)
     bound = iteration_bound("risk_adaptive", len(M), radius, margin, step_size)
-    count = min(math.floor(bound) + 1, 20_000)
+    count = min(math.floor(bound) + 1, 10_000)
     path = iterates(M, count, Normalized(step_size), ExponentialLoss())
     averages = np.cumsum(path, axis=0) / np.arange(1, count + 1)[:, None]
     first = int(np.argmax((averages @ M.T > 0).all(axis=1)))
