@@ -40,6 +40,7 @@ __all__ = [
     "logsumexp",
     "move_to",
     "namespace",
+    "norm",
     "one_hot",
     "scalar",
     "softplus_pair",
@@ -88,6 +89,14 @@ def sum_dtype(x):
 def total(x, axis=None):
     """Sum of `x` accumulated in :func:`sum_dtype`."""
     return namespace(x).sum(x, axis=axis, dtype=sum_dtype(x))
+
+
+def norm(x):
+    """Euclidean norm of all entries, a 0-d array; squares neither overflow nor underflow."""
+    xp = namespace(x)
+    peak = xp.max(xp.abs(x))
+    scale = xp.where(peak > 0, peak, xp.ones_like(peak))
+    return xp.sqrt(xp.sum((x / scale) ** 2)) * scale
 
 
 def scalar(value, like):

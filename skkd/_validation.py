@@ -77,13 +77,14 @@ def validate_classification(estimator, X, y, sample_weight=None, class_weight=No
             sample_weight, X, dtype=X.dtype, ensure_non_negative=True
         )
         classes, codes = _drop_weightless(classes, codes, sample_weight)
+    if class_weight is not None:
+        sample_weight = _with_class_weight(class_weight, classes, codes, sample_weight, X)
+        classes, codes = _drop_weightless(classes, codes, sample_weight)
     if classes.shape[0] < 2:
         raise ValueError(
             f"{type(estimator).__name__} needs samples of at least 2 classes with positive weight, "
             f"but the data contains only one class: {_shown(classes)}. Check how y was selected"
         )
-    if class_weight is not None:
-        sample_weight = _with_class_weight(class_weight, classes, y, codes, sample_weight, X)
     return ClassificationData(X, codes, sample_weight, classes)
 
 
@@ -103,15 +104,18 @@ def _drop_weightless(classes, codes, sample_weight):
     return kept, move_to(renamed, xp=xp, device=device)
 
 
-def _with_class_weight(class_weight, classes, y, codes, sample_weight, X):
+def _with_class_weight(class_weight, classes, codes, sample_weight, X):
     """Multiply each row's weight by that of its class."""
     labels = to_numpy(classes)
     given = None if sample_weight is None else to_numpy(sample_weight)
     per_class = compute_class_weight(
         class_weight, classes=labels, y=labels[to_numpy(codes)], sample_weight=given
     )
-    if per_class.min() < 0:
-        raise ValueError(f"class weights must not be negative, got {per_class.tolist()}")
+    if not np.all(np.isfinite(per_class)) or per_class.min() < 0:
+        raise ValueError(
+            f"class weights must be finite and not negative, got {per_class.tolist()} for the "
+            f"classes {_shown(classes)}"
+        )
     per_row = per_class[to_numpy(codes)].astype(_dtype_name(X))
     xp, _, device = input_namespace(X)
     per_row = per_row if is_numpy(X) else move_to(per_row, xp=xp, device=device)

@@ -205,30 +205,22 @@ def iteration_bound(
 
 def data_radius(data, *, fit_intercept):
     """Largest norm of a (Kesler) row that has weight, a float; 1.0 if all rows are zero."""
-    X = data.X
-    if sparse.issparse(X):
-        squares = np.asarray(X.multiply(X).sum(axis=1)).reshape(-1)
-    else:
-        squares = to_numpy(namespace(X).sum(X**2, axis=1))
-    squares = squares + float(fit_intercept)
-    if data.sample_weight is not None:
-        squares = squares[to_numpy(data.sample_weight) > 0]
-    kesler = 2.0 if data.n_classes > 2 else 1.0
-    return math.sqrt(kesler * float(squares.max())) or 1.0
+    alive = None if data.sample_weight is None else to_numpy(data.sample_weight) > 0
+    norm = _largest_norm(data.X, fit_intercept, alive)
+    return (math.sqrt(2.0) * norm if data.n_classes > 2 else norm) or 1.0
 
 
 def _largest_margin(rows, tol):
     """Margin and direction for signed rows, by an active set that grows by the worst rows."""
-    radius = rows.radius()
-    if radius == 0:
+    if rows.radius == 0:
         return 0.0, None
     chosen = rows.first()
     theta = margin = None
     for _ in range(_MAX_ROUNDS):
-        theta, bound, support = _best_direction(rows.take(chosen) / radius)
+        theta, bound, support = _best_direction(rows.take(chosen))
         if bound <= _TOUCHES:
             return 0.0, None
-        products = rows.products(theta) / radius
+        products = rows.products(theta)
         margin = float(products.min())
         if margin >= bound * (1.0 - max(tol, 1e-12)):
             break
@@ -240,7 +232,20 @@ def _largest_margin(rows, tol):
         chosen = np.concatenate([chosen[support], fresh])
     if margin <= 0:
         return 0.0, None
-    return margin * radius, rows.shape_direction(theta)
+    return margin * rows.radius, rows.shape_direction(theta)
+
+
+def _largest_norm(X, fit_intercept, alive=None):
+    """Largest norm of a row, with its one if there is an intercept; squares do not overflow."""
+    xp = namespace(X)
+    peak = float(abs(X).max()) if sparse.issparse(X) else float(to_numpy(xp.max(xp.abs(X))))
+    peak = max(peak, float(fit_intercept)) or 1.0
+    if sparse.issparse(X):
+        squares = np.asarray((X / peak).power(2).sum(axis=1)).reshape(-1)
+    else:
+        squares = to_numpy(xp.sum((X / peak) ** 2, axis=1))
+    squares = squares[alive] if alive is not None else squares
+    return peak * math.sqrt(float(squares.max()) + (float(fit_intercept) / peak) ** 2)
 
 
 def _rows_of(X, y, fit_intercept):
@@ -259,18 +264,18 @@ def _rows_of(X, y, fit_intercept):
 
 
 class _SignedRows:
-    """Signed rows of two classes or Kesler rows of more, never formed but for chosen ones."""
+    """Signed rows of two classes or Kesler rows of more, never formed but for chosen ones.
+
+    They are scaled so that the longest has norm 1; `radius` is its norm before.
+    """
 
     def __init__(self, X, codes, n_classes, fit_intercept):
-        self.X, self.codes, self.fit_intercept = X, codes, fit_intercept
         self.k = 1 if n_classes == 2 else n_classes
-
-    def radius(self):
-        """Largest norm of a row."""
-        X = self.X
-        squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
-        largest = float(np.max(squares)) + float(self.fit_intercept)
-        return math.sqrt(largest if self.k == 1 else 2.0 * largest)
+        norm = _largest_norm(X, fit_intercept)
+        self.radius = norm if self.k == 1 else math.sqrt(2.0) * norm
+        self.X = X / (self.radius or 1.0)
+        self.one = 1.0 / self.radius if fit_intercept else None
+        self.codes = codes
 
     def first(self):
         """A few rows to begin with: those most against the mean row."""
@@ -281,8 +286,8 @@ class _SignedRows:
         """Products of all rows with a vector; pairs of a class with itself are infinite."""
         W = theta.reshape(self.k, -1)
         Z = self.X @ W[:, : self.X.shape[1]].T
-        if self.fit_intercept:
-            Z = Z + W[:, -1]
+        if self.one is not None:
+            Z = Z + self.one * W[:, -1]
         if self.k == 1:
             return np.where(self.codes == 1, Z[:, 0], -Z[:, 0])
         n = np.arange(Z.shape[0])
@@ -295,8 +300,8 @@ class _SignedRows:
         samples = chosen if self.k == 1 else chosen // self.k
         A = self.X[samples]
         A = A.toarray() if sparse.issparse(A) else A
-        if self.fit_intercept:
-            A = np.hstack([A, np.ones((A.shape[0], 1))])
+        if self.one is not None:
+            A = np.hstack([A, np.full((A.shape[0], 1), self.one)])
         if self.k == 1:
             return np.where(self.codes[samples] == 1, 1.0, -1.0)[:, None] * A
         out = np.zeros((A.shape[0], self.k, A.shape[1]))
@@ -313,8 +318,8 @@ class _SignedRows:
         onehot = np.eye(max(2, self.k))[self.codes]
         signs = onehot[:, 1:] * 2.0 - 1.0 if self.k == 1 else onehot - 1.0 / self.k
         G = np.asarray((self.X.T @ signs).T)
-        if self.fit_intercept:
-            G = np.hstack([G, signs.sum(axis=0)[:, None]])
+        if self.one is not None:
+            G = np.hstack([G, self.one * signs.sum(axis=0)[:, None]])
         return G.reshape(-1)
 
 

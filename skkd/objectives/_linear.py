@@ -162,10 +162,11 @@ def _normalized(sample_weight, X):
         return 1.0 / X.shape[0]
     xp = namespace(sample_weight)
     precise = xp.astype(sample_weight, sum_dtype(sample_weight))
-    mass = xp.sum(precise)
-    if not float(to_numpy(mass)) > 0:
+    largest = xp.max(precise)
+    if not float(to_numpy(largest)) > 0:
         raise ValueError(
             "sample_weight sums to zero, so that no row counts; give at least one row a positive "
             "weight"
         )
-    return xp.astype(precise / mass, X.dtype)
+    precise = precise / largest  # so that the sum of the largest numbers does not overflow
+    return xp.astype(precise / xp.sum(precise), X.dtype)

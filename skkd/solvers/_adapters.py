@@ -6,7 +6,7 @@ is exact on a device although the host looks only every few iterations.
 
 import math
 
-from .._backend import namespace, scalar
+from .._backend import namespace, norm, scalar
 from ._iterates import Iterate
 
 __all__ = ["averaged", "best", "first_hit", "rounds"]
@@ -97,7 +97,8 @@ def best(iterates):
     kept = kept_margin = None
     for iterate in iterates:
         xp = namespace(iterate.params)
-        relative = _per_norm(iterate.margin, iterate.params)
+        size = norm(iterate.params)
+        relative = iterate.margin / xp.where(size > 0, size, scalar(math.inf, size))
         if kept is None:
             kept, kept_margin = iterate, relative
         else:
@@ -137,15 +138,6 @@ def rounds(refresh, solver):
         if iterate is None:
             return
         params, done = iterate.params, done + iterate.index
-
-
-def _per_norm(margin, params):
-    """Margin over the norm of the parameters, 0 at the origin; squares do not overflow."""
-    xp = namespace(params)
-    peak = xp.max(xp.abs(params))
-    peak = xp.where(peak > 0, peak, scalar(math.inf, peak))
-    norm = xp.sqrt(xp.sum((params / peak) ** 2))
-    return (margin / peak) / xp.where(norm > 0, norm, scalar(1.0, norm))
 
 
 def _choose(condition, one, other):

@@ -20,7 +20,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from .._backend import namespace, scalar
+from .._backend import namespace, norm, scalar
 
 __all__ = ["MarginIterate", "max_margin_descent"]
 
@@ -101,13 +101,14 @@ def max_margin_descent(objective, radius, *, momentum=True):
 def _better(best, params, evaluation, index):
     """The best primal and dual points after one more evaluation."""
     xp = namespace(params)
-    norm = xp.sqrt(xp.sum(params**2))
-    at_origin = norm == 0
-    unit = params / xp.where(at_origin, scalar(1.0, norm), norm)
+    size = norm(params)
+    at_origin = size == 0
+    divisor = xp.where(at_origin, scalar(1.0, size), size)
+    unit = params / divisor
     # The origin has no direction and hence no margin.
-    margin = evaluation.margin / xp.where(at_origin, scalar(1.0, norm), norm)
-    margin = xp.where(at_origin, scalar(-math.inf, norm), xp.astype(xp.asarray(margin), norm.dtype))
-    bound = xp.sqrt(xp.sum(evaluation.gradient**2))
+    margin = xp.astype(xp.asarray(evaluation.margin), size.dtype) / divisor
+    margin = xp.where(at_origin, scalar(-math.inf, size), margin)
+    bound = norm(evaluation.gradient)
     errors = evaluation.errors
     logits = evaluation.logits
     if best is not None:
