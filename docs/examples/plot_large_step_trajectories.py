@@ -76,8 +76,8 @@ records = {
 # ----------------------------------
 # Each curve ends with a dot where every row is right, or without one at the last update; the number
 # beside it is the step size. The step of 100 separates first in both columns, although its loss is
-# the largest of all until the end on the left and for 30 updates on the right. Nor does the
-# gradient shrink before it does: neither measure tells which step is about to separate.
+# the largest of all for most of the way on the left and for 30 updates on the right, and its
+# gradient does not stand out. Neither measure tells which step is about to separate.
 
 colours = dict(zip(STEP_SIZES, plt.get_cmap("viridis")(np.linspace(0.88, 0.0, 5)), strict=True))
 NAMES = ("wrong rows", "loss", "gradient norm")
