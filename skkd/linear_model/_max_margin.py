@@ -17,10 +17,11 @@ from .._backend import namespace, to_numpy
 from .._base import LinearClassifierMixin, SkkdEstimator, linear_attributes
 from .._validation import validate_classification
 from ..losses import ExponentialLoss, PairwiseLoss
+from ..objectives import classification_objective
 from ..solvers import max_margin_descent, run
 from ._diagnosis import why_not_separated
 from ._margins import data_radius
-from ._separating import make_objective, quiet_single_thread
+from ._separating import check_warm_start, quiet_single_thread
 
 __all__ = ["MaxMarginGD"]
 
@@ -43,6 +44,8 @@ class MaxMarginGD(LinearClassifierMixin, SkkdEstimator):
         Most updates.
     tol : float >= 0, default=1e-4
         Stop when the duality gap is at most `tol` times the upper bound of the margin.
+    warm_start : bool, default=False
+        Continue from where the last fit ended, with momentum gathered afresh.
 
     Attributes
     ----------
@@ -99,13 +102,17 @@ class MaxMarginGD(LinearClassifierMixin, SkkdEstimator):
         "fit_intercept": ["boolean"],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
     }
 
-    def __init__(self, momentum=True, *, fit_intercept=True, max_iter=2000, tol=1e-4):
+    def __init__(
+        self, momentum=True, *, fit_intercept=True, max_iter=2000, tol=1e-4, warm_start=False
+    ):
         self.momentum = momentum
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
+        self.warm_start = warm_start
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -128,7 +135,12 @@ class MaxMarginGD(LinearClassifierMixin, SkkdEstimator):
         """
         data = validate_classification(self, X, y, sample_weight)
         loss = ExponentialLoss() if data.n_classes == 2 else PairwiseLoss(ExponentialLoss())
-        objective = make_objective(loss, data, alpha=0.0, fit_intercept=self.fit_intercept)
+        objective = classification_objective(loss, data, fit_intercept=self.fit_intercept)
+        start = None
+        if self.warm_start and hasattr(self, "coef_"):
+            check_warm_start(self, data)
+            same_shape = self._position.shape == objective.shape  # else fit_intercept was changed
+            start = self._position if same_shape else None
         self.classes_ = data.classes
         on_iterate, end = self._watched(
             data.X, y, max_iter=self.max_iter, task_name="update", attributes=self._attributes
@@ -136,7 +148,7 @@ class MaxMarginGD(LinearClassifierMixin, SkkdEstimator):
         radius = data_radius(data, fit_intercept=self.fit_intercept)
         with quiet_single_thread(data.X):
             result = run(
-                max_margin_descent(objective, radius, momentum=self.momentum),
+                max_margin_descent(objective, radius, momentum=self.momentum, start=start),
                 max_iter=self.max_iter,
                 tol=self.tol,
                 criterion=lambda iterate: iterate.gap,
@@ -161,6 +173,7 @@ class MaxMarginGD(LinearClassifierMixin, SkkdEstimator):
         self.dual_coef_ = _dual(objective, iterate.dual_logits)
         self.separated_ = bool(to_numpy(iterate.errors) == 0)
         self.n_iter_ = result.n_iter
+        self._position = iterate.position
 
     def _remedy(self, result, data):
         iterate = result.iterate

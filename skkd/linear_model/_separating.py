@@ -14,12 +14,11 @@ from .._backend import device_of, is_numpy, namespace, to_numpy
 from .._base import LinearClassifierMixin, SkkdEstimator, linear_attributes
 from .._threads import single_blas_thread
 from .._validation import validate_classification
-from ..losses import Target
-from ..objectives import LinearObjective
+from ..objectives import classification_objective
 from ..solvers import averaged, best, errors, first_hit, gradient_descent, gradient_norm, run
 from ._diagnosis import why_not_separated
 
-__all__ = ["SeparatingClassifier", "make_objective", "quiet_single_thread"]
+__all__ = ["SeparatingClassifier", "check_warm_start", "quiet_single_thread"]
 
 
 class SeparatingClassifier(LinearClassifierMixin, SkkdEstimator):
@@ -33,7 +32,9 @@ class SeparatingClassifier(LinearClassifierMixin, SkkdEstimator):
         """Fit: validate, encode, objective, run, set attributes."""
         data = validate_classification(self, X, y, sample_weight, self.class_weight)
         loss, rule = self._method(data.n_classes)
-        objective = make_objective(loss, data, alpha=alpha, fit_intercept=self.fit_intercept)
+        objective = classification_objective(
+            loss, data, alpha=alpha, fit_intercept=self.fit_intercept
+        )
         start = self._start(objective, data)
         self.classes_ = data.classes
         on_iterate, end = self._watched(
@@ -63,14 +64,7 @@ class SeparatingClassifier(LinearClassifierMixin, SkkdEstimator):
         """Zero, or the last solution for a warm start."""
         if not (self.warm_start and hasattr(self, "coef_")):
             return objective.zeros()
-        old = [str(label) for label in to_numpy(self.classes_).tolist()]
-        new = [str(label) for label in to_numpy(data.classes).tolist()]
-        if old != new or self.coef_.shape[1] != data.X.shape[1]:
-            raise ValueError(
-                f"warm_start=True continues from a fit on {self.coef_.shape[1]} features and the "
-                f"classes {', '.join(old)}, but the data has {data.X.shape[1]} features and the "
-                f"classes {', '.join(new)}; set warm_start=False or fit a new estimator"
-            )
+        check_warm_start(self, data)
         xp = namespace(data.X)
         W = xp.asarray(self.coef_.T, dtype=data.X.dtype, device=device_of(data.X))
         if not self.fit_intercept:
@@ -128,17 +122,14 @@ def quiet_single_thread(X):
         yield
 
 
-def make_objective(loss, data, *, alpha, fit_intercept):
-    """Linear objective on validated data: one logit for two classes, K otherwise."""
-    binary = data.n_classes == 2
-    xp = namespace(data.X)
-    y = xp.astype(data.y, data.X.dtype) if binary else data.y
-    return LinearObjective(
-        loss,
-        data.X,
-        Target(y),
-        data.sample_weight,
-        n_outputs=1 if binary else data.n_classes,
-        alpha=alpha,
-        fit_intercept=fit_intercept,
-    )
+def check_warm_start(estimator, data):
+    """Refuse to continue a fit on data of other classes or another number of features."""
+    old = [str(label) for label in to_numpy(estimator.classes_).tolist()]
+    new = [str(label) for label in to_numpy(data.classes).tolist()]
+    n_features = estimator.coef_.shape[1]
+    if old != new or n_features != data.X.shape[1]:
+        raise ValueError(
+            f"warm_start=True continues from a fit on {n_features} features and the classes "
+            f"{', '.join(old)}, but the data has {data.X.shape[1]} features and the classes "
+            f"{', '.join(new)}; set warm_start=False or fit a new estimator"
+        )

@@ -41,6 +41,8 @@ class MarginIterate:
         Logits whose softmax over negative margins is the q of `bound`.
     errors : 0-d array
         Weight of the rows that `params` gets wrong.
+    position : array of shape (p + 1, k)
+        Where the descent itself stands, of any length; it can be continued from there.
     index : int
         Updates made.
     kept : None
@@ -54,6 +56,7 @@ class MarginIterate:
     bound: Any
     dual_logits: Any
     errors: Any
+    position: Any
     index: int
     kept: Any = None
     status: Any = None
@@ -64,8 +67,8 @@ class MarginIterate:
         return (self.bound - self.margin) / self.bound
 
 
-def max_margin_descent(objective, radius, *, momentum=True):
-    """Iterate margin maximisation from the origin.
+def max_margin_descent(objective, radius, *, momentum=True, start=None):
+    """Iterate margin maximisation.
 
     Parameters
     ----------
@@ -76,6 +79,8 @@ def max_margin_descent(objective, radius, *, momentum=True):
         Largest norm of a row of M, by which rows are scaled.
     momentum : bool, default=True
         Whether to accelerate.
+    start : array of shape (p + 1, k), default=None
+        Position to start from, with momentum gathered afresh; None is the origin.
 
     Yields
     ------
@@ -83,14 +88,14 @@ def max_margin_descent(objective, radius, *, momentum=True):
         The start first, then one after each update.
     """
     xp = namespace(objective.X)
-    w = objective.zeros()
+    w = objective.zeros() if start is None else start
     memory = xp.zeros_like(w)
     best = None
     index = 0
     while True:
         scaled = w / radius
         evaluation = objective.evaluate(scaled, normalized=True)
-        best = _better(best, scaled, evaluation, index)
+        best = _better(best, w, scaled, evaluation, index)
         yield best
         v = evaluation.gradient / radius
         memory = (index / (index + 1.0) if momentum else 0.0) * (memory + v)
@@ -98,7 +103,7 @@ def max_margin_descent(objective, radius, *, momentum=True):
         index += 1
 
 
-def _better(best, params, evaluation, index):
+def _better(best, position, params, evaluation, index):
     """The best primal and dual points after one more evaluation."""
     xp = namespace(params)
     size = norm(params)
@@ -119,4 +124,4 @@ def _better(best, params, evaluation, index):
         tighter = bound < best.bound
         bound = xp.where(tighter, bound, best.bound)
         logits = xp.where(tighter, logits, best.dual_logits)
-    return MarginIterate(unit, margin, bound, logits, errors, index)
+    return MarginIterate(unit, margin, bound, logits, errors, position, index)

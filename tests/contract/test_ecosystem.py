@@ -39,6 +39,12 @@ def pipeline(cls, **params):
     return make_pipeline(StandardScaler(), short(cls, **params))
 
 
+def assert_same_coef(one, other):
+    """Up to rounding: a frame gives its columns in another memory order."""
+    scale = np.abs(other.coef_).max()
+    assert np.abs(one.coef_ - other.coef_).max() <= 1e-8 * scale
+
+
 def prefix(cls):
     return cls.__name__.lower()
 
@@ -122,7 +128,7 @@ def test_frames_in(cls, library):
     fitted = short(cls).fit(frame, labels)
     assert fitted.feature_names_in_.tolist() == names
     plain = short(cls).fit(X, NAMES[y])
-    assert np.array_equal(fitted.coef_, plain.coef_)
+    assert_same_coef(fitted, plain)
     assert np.array_equal(fitted.predict(frame), plain.predict(X))
     other = (
         frame.rename(columns={names[0]: "another"})
@@ -145,7 +151,7 @@ def test_output_of_transformers_is_irrelevant(cls, output):
         fitted = pipeline(cls).fit(X, y)
         labels = fitted.predict(X)
     assert np.array_equal(labels, expected.predict(X)) and isinstance(labels, np.ndarray)
-    assert np.array_equal(fitted[-1].coef_, expected[-1].coef_)
+    assert_same_coef(fitted[-1], expected[-1])
 
 
 class TestMetadata:

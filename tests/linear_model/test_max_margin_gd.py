@@ -7,6 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 from sklearn.utils._param_validation import InvalidParameterError
 
+from skkd.datasets import make_separable
 from skkd.linear_model import MaxMarginGD, separation_margin
 from tests.linear_model._data import overlapping, separable
 from tests.linear_model.test_separation_margin import signed_rows
@@ -182,3 +183,16 @@ def test_dual_coef_is_zero_where_weight_is_zero_and_large_on_support_rows():
 def test_bad_parameters(name, value):
     with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter of MaxMarginGD"):
         MaxMarginGD(**{name: value}).fit(*separable())
+
+
+@pytest.mark.parametrize("momentum", [True, False])
+def test_warm_start_goes_on_from_where_it_ended(momentum):
+    X, y = make_separable(60, 4, 0.3, random_state=0)
+    cold = MaxMarginGD(momentum, max_iter=20_000, tol=1e-2).fit(X, y)
+    warm = MaxMarginGD(momentum, max_iter=20_000, tol=1e-2, warm_start=True).fit(X, y)
+    warm.fit(X, y)
+    assert warm.n_iter_ <= 0.1 * cold.n_iter_
+    assert warm.dual_gap_ <= 1e-2 * (warm.margin_ + warm.dual_gap_)
+    # A changed intercept changes the shape of the parameters: begin again, do not fail.
+    warm.set_params(fit_intercept=False).fit(X, y)
+    assert warm.separated_

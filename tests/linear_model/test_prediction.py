@@ -159,9 +159,10 @@ def test_infinite_step_is_the_perceptron(step):
 
 def test_worst_margin_limit_steps_to_the_worst_row():
     X, y = separable(margin=0.05)
+    X = 1e-3 * X  # nothing is near but what ties
     M = y[:, None] * X
     theta = M.mean(axis=0)  # at the origin all rows are worst
-    for count in range(1, 6):
+    for count in range(1, 40):
         model = LogisticRegressionGD(
             "risk_adaptive",
             math.inf,
@@ -170,5 +171,5 @@ def test_worst_margin_limit_steps_to_the_worst_row():
             max_iter=count,
             fit_intercept=False,
         ).fit(X, y)
-        assert model.coef_[0] == pytest.approx(theta, rel=1e-12)
+        assert model.coef_[0] == pytest.approx(theta, rel=1e-10)
         theta = theta + M[np.argmin(M @ theta)]

@@ -244,12 +244,14 @@ class TestWarnings:
         with pytest.warns(ConvergenceWarning, match="rows 4 and 9 have the same features"):
             cls(max_iter=50).fit(layout(X), y)
 
-    def test_contradiction_of_a_row_without_weight_is_none(self, cls, layout):
-        X, y = separable()
-        X[9], y[9] = X[4], -y[4]
+    def test_rows_without_weight_are_no_reason(self, cls, layout):
+        X, y = overlapping()
+        X[8], X[9] = X[4], 0.0
+        y[8] = 1 - y[4]
         weight = np.ones(len(y))
-        weight[9] = 0.0
-        assert cls(max_iter=500).fit(layout(X), y, sample_weight=weight).separated_
+        weight[[8, 9]] = 0.0
+        with pytest.warns(ConvergenceWarning, match="If the classes overlap"):
+            cls(max_iter=50, fit_intercept=False).fit(layout(X), y, sample_weight=weight)
 
     def test_one_warning_only(self, cls, layout):
         X, y = overlapping()

@@ -113,6 +113,23 @@ def test_wrong_rows_without_weight_block_no_stop(model, n_classes):
     assert fitted.n_iter_ < 2000
 
 
+@pytest.mark.parametrize("step", ["normalized", "risk_adaptive"])
+@pytest.mark.parametrize("multi_class", ["multinomial", "kesler"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_wrong_rows_without_weight_do_not_drown_the_others(step, multi_class, n_classes):
+    """The pull of rows that are right is e^-1000 here, that of the weightless wrong ones is 1."""
+    X, y = separable(n_samples=30, margin=0.5, n_classes=n_classes)
+    labels = np.unique(y)
+    wrong = labels[(np.searchsorted(labels, y[:5]) + 1) % n_classes]
+    weight = np.concatenate([np.ones(30), np.zeros(5)])
+    params = {"multi_class": multi_class, "stop": "max_iter", "keep": "last", "max_iter": 12}
+    model = LogisticRegressionGD(step, 1e4, **params)
+    alone = clone(model).fit(X, y)
+    assert alone.n_iter_to_separate_ < 12
+    model.fit(np.vstack([X, X[:5]]), np.concatenate([y, wrong]), sample_weight=weight)
+    assert_same_fit(model, alone)
+
+
 CLASS_MODELS = [model for model in MODELS if "class_weight" in model.get_params()]
 
 
