@@ -72,8 +72,14 @@ def run_in_threads(function, items, n_threads):
         for i in todo:
             results[i] = function(items[i])
 
-    for worker in [_pool().submit(work) for _ in range(n_threads)]:
-        worker.result()
+    # The caller works too: were it to sleep, the scheduler would tend to wake two workers on the
+    # core that it leaves, and keep them there for milliseconds.
+    others = [_pool().submit(work) for _ in range(n_threads - 1)]
+    try:
+        work()
+    finally:
+        for other in others:
+            other.result()
     return results
 
 

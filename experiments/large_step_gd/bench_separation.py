@@ -78,8 +78,8 @@ def _rows(name, X, y, repeats):
     timings = measure(
         {key: _fit(make, X, y) for key, make in CANDIDATES.items()},
         repeats=repeats,
-        max_seconds=90.0,
-        pause=0.08,
+        max_seconds=40.0,
+        pause=0.2,
     )
     for key, timing in timings.items():
         relative = ratio(timings, key, REFERENCE)

@@ -24,9 +24,10 @@ __all__ = ["EXPONENTIAL", "LOGISTIC", "PERCEPTRON", "margin_pass", "softmax_bloc
 
 LOGISTIC, EXPONENTIAL, PERCEPTRON = 0, 1, 2
 
-# Rows per block: 32 rows of 100 doubles are 26 KB and stay in the first-level cache, 32 rows of
-# 3000 stay in the second-level one.
+# Rows per block: enough for the polynomials to run on vectors, and no more than stay in the
+# second-level cache until they are read again.
 _ROWS = 32
+_BLOCK_BYTES = 2**17
 
 _LOG2E = 1.4426950408889634
 _LN2_HIGH = 6.93147180369123816490e-01  # 33 leading bits of log 2: k * _LN2_HIGH is exact
@@ -67,14 +68,15 @@ def margin_pass(X, signs, weights, w, b, loss, want_value, Z, gradient):
         exponential loss are to be multiplied by exp(shift); shift is 0 for the others.
     """
     n, p = X.shape
+    rows = max(8, min(_ROWS, _BLOCK_BYTES // (p * X.itemsize) // 4 * 4))
     margins, pulls, room = np.empty(_ROWS), np.empty(_ROWS), np.empty(_ROWS)
     s = np.full(_ROWS, np.float64(weights[0]))
     c, partial = np.empty(_ROWS, dtype=X.dtype), np.empty(p, dtype=X.dtype)
     gradient[:] = 0.0
     value, mass, errors, smallest = 0.0, 0.0, 0.0, np.inf
     shift = -np.inf if loss == EXPONENTIAL else 0.0
-    for low in range(0, n, _ROWS):
-        high = min(low + _ROWS, n)
+    for low in range(0, n, rows):
+        high = min(low + rows, n)
         m = high - low
         _dots(X, low, high, w, b, Z)
         for i in range(m):
