@@ -43,7 +43,8 @@ def run(quick):
     )
     notes = (
         "plain: NumPy, two products with all BLAS threads. floor: bytes of X over the measured "
-        "read bandwidth of all threads. Medians over runs of 10 steps; each run begins with BLAS at rest."
+        "read bandwidth of all threads. Medians over runs of 10 steps; each run begins with "
+        "BLAS at rest."
     )
     return [Table("One normalised step", columns, rows, notes)]
 

@@ -253,9 +253,8 @@ TABLE = [
     ),
     Claim(
         "overlap",
-        "Sets that cannot be separated, or only by a margin below 1e-7 of R (breast_cancer raw): "
-        "no bound applies, no run separates, and the iterate with the fewest errors beats the "
-        "majority class (range over methods and steps).",
+        "Sets that cannot be separated: no bound applies, no run separates, and the iterate with "
+        "the fewest errors beats the majority class (range over methods and steps).",
         None,
         _not_separable,
     ),

@@ -270,7 +270,7 @@ def overlap(results):
     axis.set(xlabel="accuracy of the iterate with the fewest errors, step 100", xlim=(0.45, 1.01))
     style.legend_below(figure, axes, columns=4)
     caption = (
-        "Sets that cannot be separated (raw breast_cancer: only by a margin below 1e-7 of R): "
-        "large steps do not settle, and what is kept is the iterate with the fewest errors."
+        "Sets that cannot be separated: large steps do not settle, and what is kept is the iterate "
+        "with the fewest errors."
     )
     yield "overlap", caption, figure
