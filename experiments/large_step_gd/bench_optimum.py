@@ -22,7 +22,8 @@ from skkd.objectives import LinearObjective
 from skkd.solvers import gradient_norm, lbfgs, newton, run
 
 ALPHA = 1e-4
-LADDER = tuple(10.0**-k for k in range(2, 13))
+# Begins so loose that no candidate is made to overshoot: tolerances mean different things.
+LADDER = tuple(10.0**-k for k in range(-2, 13))
 MAX_ITER = 2_000
 PATIENCE = 10.0  # seconds after which a candidate is not given a tighter tolerance
 PAUSE = 0.2  # threads of OpenBLAS spin for 0.11 s after a call
