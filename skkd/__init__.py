@@ -14,9 +14,26 @@ import importlib
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("datasets", "linear_model", "losses", "objectives", "solvers")
+_SUBMODULES = (
+    "datasets",
+    "linear_model",
+    "losses",
+    "objectives",
+    "penalties",
+    "semi_supervised",
+    "solvers",
+)
 
-__all__ = ["__version__", "datasets", "linear_model", "losses", "objectives", "solvers"]
+__all__ = [
+    "__version__",
+    "datasets",
+    "linear_model",
+    "losses",
+    "objectives",
+    "penalties",
+    "semi_supervised",
+    "solvers",
+]
 
 
 def __getattr__(name):

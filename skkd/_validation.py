@@ -40,7 +40,16 @@ class ClassificationData:
         return self.classes.shape[0]
 
 
-def validate_classification(estimator, X, y, sample_weight=None, class_weight=None):
+def validate_classification(
+    estimator,
+    X,
+    y,
+    sample_weight=None,
+    class_weight=None,
+    *,
+    accept_sparse=("csr", "csc"),
+    ensure_all_finite=True,
+):
     """Check the arguments of a classifier's ``fit`` and bring them into one array library.
 
     Rows of zero weight count as absent: a class that only they have is no class.
@@ -53,6 +62,8 @@ def validate_classification(estimator, X, y, sample_weight=None, class_weight=No
         As given to ``fit``.
     class_weight : dict, "balanced" or None, default=None
         As in scikit-learn.
+    accept_sparse, ensure_all_finite
+        As in scikit-learn's ``check_array``, for X.
 
     Returns
     -------
@@ -67,7 +78,12 @@ def validate_classification(estimator, X, y, sample_weight=None, class_weight=No
     xp, _, device = input_namespace(X)
     xp_y, _, _ = input_namespace(y)
     X, y = validate_data(
-        estimator, X, y, accept_sparse=["csr", "csc"], dtype=float_dtypes(xp, device)
+        estimator,
+        X,
+        y,
+        accept_sparse=accept_sparse,
+        dtype=float_dtypes(xp, device),
+        ensure_all_finite=ensure_all_finite,
     )
     check_classification_targets(y)
     classes, codes = xp_y.unique_inverse(y)

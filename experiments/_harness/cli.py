@@ -6,6 +6,7 @@ interrupted.
 """
 
 import argparse
+import json
 import shlex
 import sys
 import traceback
@@ -84,6 +85,13 @@ def _parser():
     one = commands.add_parser("bench", help="time skkd beside its peers")
     _common(one, _bench, names="+")
     one.add_argument("--quick", action="store_true", help="small problems, few repeats")
+    one.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PART",
+        help="this part of the benchmark; may be given several times",
+    )
     return parser
 
 
@@ -261,20 +269,30 @@ def _bench_one(options, study):
     from experiments._harness.evaluate import bench_path
     from experiments._harness.machine import environment
 
-    tables = study.bench(options.quick)
-    text = "\n".join(table.to_text() for table in tables)
-    print(text)
     path = bench_path(options.out, study.name)
-    stored = {
-        "study": study.name,
-        "quick": options.quick,
-        "environment": environment(),
-        "tables": [table.to_json() for table in tables],
-    }
-    write_atomically(path, stored)
-    write_atomically(path.with_suffix(".txt"), text)
+    tables = _kept_tables(path, options) if options.only else []
+    # Printed and stored one by one: a benchmark takes long and may be interrupted.
+    for table in study.bench(options.quick, options.only):
+        print(table.to_text(), flush=True)
+        tables = [one for one in tables if one.title != table.title] + [table]
+        stored = {
+            "study": study.name,
+            "quick": options.quick,
+            "environment": environment(),
+            "tables": [one.to_json() for one in tables],
+        }
+        write_atomically(path, stored)
+        write_atomically(path.with_suffix(".txt"), "\n".join(one.to_text() for one in tables))
     print(f"written: {path} and {path.with_suffix('.txt')}")
     return False
+
+
+def _kept_tables(path, options):
+    """Tables of earlier parts; those of the other size are not mixed in."""
+    if not path.is_file():
+        return []
+    stored = json.loads(path.read_bytes())
+    return [Table.from_json(one) for one in stored["tables"] * (stored["quick"] == options.quick)]
 
 
 def _console():

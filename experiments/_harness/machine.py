@@ -31,6 +31,7 @@ PEERS = (
     "glum",
     "mord",
     "POT",
+    "python-glmnet",
     "scikit-learn-intelex",
     "snapml",
     "statsmodels",

@@ -19,7 +19,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -120,14 +120,22 @@ class Study:
         path = self.folder / "README.md"
         return path.read_text(encoding="utf-8") if path.is_file() else ""
 
-    def bench(self, quick: bool) -> list[Table]:
-        """Run the study's benchmark and return its tables."""
+    def bench(self, quick: bool, only: Sequence[str] = ()) -> Iterator[Table]:
+        """Run the study's benchmark, or some of its PARTS, and yield each table when it is made."""
         if not self.has("bench"):
             raise ContractError(f"study {self.name!r} has no bench.py")
-        tables = list(self._required("bench", "run")(quick))
-        if not all(isinstance(table, Table) for table in tables):
-            raise ContractError(f"{self.name}/bench.py: run wants to return a list of Table")
-        return tables
+        parts = getattr(self._module("bench"), "PARTS", ())
+        for part in only:
+            if part not in parts:
+                raise ContractError(
+                    f"the benchmark of {self.name!r} has no part {part!r}; "
+                    f"there are: {', '.join(parts) or 'none'}"
+                )
+        run = self._required("bench", "run")
+        for table in run(quick, only) if only else run(quick):
+            if not isinstance(table, Table):
+                raise ContractError(f"{self.name}/bench.py: run wants to return a list of Table")
+            yield table
 
     def has(self, part: str) -> bool:
         """Whether the study has the module `part`."""

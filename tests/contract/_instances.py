@@ -9,6 +9,7 @@ import math
 from sklearn.base import clone
 
 from skkd.linear_model import BatchPerceptron, LogisticRegressionGD, MaxMarginGD
+from skkd.semi_supervised import HarmonicLabelPropagation
 from tests._discovery import all_estimators
 
 # Steps of 10 make chaotic trajectories, of which a check that compares two fits to 1e-7 can only
@@ -37,11 +38,21 @@ INSTANCES = {
         MaxMarginGD(),
         MaxMarginGD(momentum=False, fit_intercept=False),
     ],
+    HarmonicLabelPropagation: [
+        HarmonicLabelPropagation(),
+        HarmonicLabelPropagation("rbf", solver="direct"),
+        HarmonicLabelPropagation(solver="cg", ridge=0.1),
+        HarmonicLabelPropagation(solver="tree-bcd", selection="greedy-tree"),
+        HarmonicLabelPropagation("rbf", solver="tree-bcd", selection="tree-partition"),
+        HarmonicLabelPropagation(solver="tree-bcd", selection="red-black"),
+        HarmonicLabelPropagation(solver="tree-bcd", selection="random-tree"),
+    ],
 }
 
 # A fit that continues from the last one depends on what came before, which the checks exclude;
 # tests/linear_model/test_warm_start.py has its own.
-NOT_FOR_CHECKS = {("warm_start", True)}
+# A precomputed kernel takes a square X, which most checks do not give.
+NOT_FOR_CHECKS = {("warm_start", True), ("kernel", "precomputed")}
 
 # The checks fit most instances some hundred times, often on labels that no line separates.
 MAX_ITER = 100
@@ -61,6 +72,11 @@ def instances():
 def expected_failures(estimator):
     """Single checks that an instance cannot pass, each with the reason."""
     parameters = estimator.get_params()
+    if isinstance(estimator, HarmonicLabelPropagation):
+        return {
+            "check_classifiers_classes": "it uses -1 as the label of a class, which marks samples "
+            "without a label here; it excuses scikit-learn's LabelPropagation by name"
+        }
     if parameters.get("step") == "risk_adaptive" and parameters["step_size"] == math.inf:
         return {
             "check_class_weight_classifiers": "the row of worst margin is the same whatever the "

@@ -1,0 +1,236 @@
+r"""A quadratic with group norms on a working set: sweeps, then Newton's method on the norms.
+
+.. math::
+    \min_w\; \tfrac12 \|t - M w\|^2 + \tfrac{l_2}{2} \|w\|^2 + \sum_g \lambda_g \|w_g\| .
+
+Sweeps of exact block coordinate descent are cheap and find which groups matter; Newton's method
+(:mod:`._group_newton`) ends the matter in a few steps however ill-conditioned M is, but factors a
+matrix in each. The speed at which sweeps close the gap tells when to change over.
+"""
+
+import numpy as np
+
+from ._group_gap import group_norms, quadratic_gap
+from ._group_newton import newton_cost, newton_steps
+
+__all__ = ["GroupQuadratic"]
+
+_SWEEPS = 5  # between looks at the gap
+_SWEEP_RATE = 2.5e9  # multiplications and additions per second of the kernel, roughly
+_LOOK = 1e-4  # seconds that a look at the gap takes besides
+_NEWTON_STEPS = 3  # that Newton's method is expected to need
+
+
+class GroupQuadratic:
+    """The problem on the groups gathered so far, with the best coefficients known.
+
+    Parameters
+    ----------
+    target : array of shape (m,)
+        The vector t.
+    l2 : float
+        Strength of the ridge.
+
+    Attributes
+    ----------
+    rows : array of shape (size, m)
+        Columns of the design, each a row.
+    starts : array of shape (n_groups + 1,)
+        Group g is ``w[starts[g] : starts[g + 1]]``.
+    lam : array of shape (n_groups,)
+        Strength of each norm.
+    w : array of shape (size,)
+        Coefficients.
+    tau : array of shape (n_groups,)
+        Norms of the groups of w over `lam`.
+    """
+
+    def __init__(self, target, l2):
+        self.target, self.l2 = target, l2
+        self.starts = np.zeros(1, dtype=np.int64)
+        self.lam, self.w, self.tau = np.empty(0), np.empty(0), np.empty(0)
+        self.gram = None
+        self._buffer = np.empty((0, target.size))
+        self._table = np.empty((0, 3), dtype=np.int64)
+        self._blocks = np.empty(0)
+        self._state = target.copy()
+
+    @property
+    def rows(self):
+        return self._buffer[: self.w.size]
+
+    def extend(self, rows, sizes, lam, w=None):
+        """Put groups behind the others.
+
+        Parameters
+        ----------
+        rows : array of shape (sum of sizes, m)
+            Their columns.
+        sizes, lam : arrays
+            Their sizes and strengths.
+        w : array, default=None
+            Their coefficients; None means zeros.
+        """
+        old, size = self.w.size, self.w.size + rows.shape[0]
+        if size > self._buffer.shape[0]:
+            grown = np.empty((size if old == 0 else size + size // 2, rows.shape[1]))
+            grown[:old] = self.rows
+            self._buffer = grown
+        self._buffer[old:size] = rows
+        ends = self.starts[-1] + np.cumsum(sizes)
+        self.starts = np.concatenate((self.starts, ends))
+        self.lam = np.concatenate((self.lam, lam))
+        self.w = np.concatenate((self.w, np.zeros(rows.shape[0]) if w is None else w))
+        self._grow_gram(old)
+        self.restart(self.w)
+
+    def restart(self, w):
+        """Continue from the coefficients `w`; computes the residual afresh."""
+        self.w = w
+        self.tau = group_norms(w, self.starts) / self.lam
+        residual = self.residual()
+        self._state = residual if self.gram is None else self.rows @ residual
+
+    def residual(self):
+        """``t - M w``, computed afresh."""
+        used = np.flatnonzero(self.w)
+        if 2 * used.size > self.w.size:
+            return self.target - self.w @ self.rows
+        return self.target - self.w[used] @ self.rows[used]
+
+    def products(self):
+        """The products of the columns with the residual that the sweeps keep."""
+        return self._state if self.gram is not None else self.rows @ self._state
+
+    def gap(self):
+        """Duality gap on the working set at the point that the sweeps keep."""
+        c = self.products() - self.l2 * self.w
+        square = self._square() + self.l2 * (self.w @ self.w)
+        size = self.lam**2 @ self.tau
+        return quadratic_gap(square, group_norms(c, self.starts), self.w @ c, size, self.lam)
+
+    def solve(self, tol, gap=np.inf, *, max_rounds=40):
+        """Improve the coefficients until the gap is at most `tol`, or in vain for too long.
+
+        Parameters
+        ----------
+        tol : float
+            Gap to reach.
+        gap : float, default=inf
+            Gap at the start, from which the speed of the sweeps is judged.
+        max_rounds : int, default=40
+            Most bursts of sweeps.
+        """
+        patience = 0
+        for _ in range(max_rounds):
+            self._sweep()
+            before, gap = gap, self.gap()
+            if gap <= tol:
+                return
+            patience -= 1
+            if patience < 0 and self._newton_pays(before, gap, tol):
+                if newton_steps(self, tol):
+                    return
+                gap, patience = np.inf, 3
+
+    def _newton_pays(self, before, gap, tol):
+        """Whether sweeps, at their present speed, would take longer than Newton's method."""
+        if gap >= before:
+            return True
+        bursts = np.log(tol / gap) / np.log(gap / before) if np.isfinite(before) else 1.0
+        return bursts * (_LOOK + _SWEEPS * self._sweep_cost()) > _NEWTON_STEPS * newton_cost(self)
+
+    def _sweep(self):
+        """One sweep over all groups, some over those that are not zero, and an extrapolation."""
+        from ..._kernels.group_descent import sweep_groups
+
+        self._grow_spectra()
+        M = self.rows if self.gram is None else self.gram
+        fixed = self._table, self._blocks, self.lam, self.l2
+        is_gram = self.gram is not None
+        args = (M, is_gram, self._state, self.w, self.tau, *fixed)
+        sweep_groups(*args, False, 1)
+        path = [(self.w.copy(), self._state.copy())]
+        for _ in range(_SWEEPS - 1):
+            sweep_groups(*args, True, 1)
+            path.append((self.w.copy(), self._state.copy()))
+        self._extrapolate(path)
+
+    def _extrapolate(self, path):
+        """Anderson's extrapolation of the sweeps, taken where the objective is lower for it."""
+        points = np.array([w for w, _ in path])
+        steps = np.diff(points, axis=0)
+        products = steps @ steps.T
+        scale = np.trace(products)
+        if not scale > 0.0:
+            return
+        products[np.diag_indices_from(products)] += 1e-12 * scale
+        mix = np.linalg.solve(products, np.ones(products.shape[0]))
+        if not np.isfinite(mix).all() or abs(mix.sum()) < 1e-300:
+            return
+        mix /= mix.sum()
+        w = mix @ points[1:]
+        state = mix @ np.array([state for _, state in path[1:]])
+        tau = group_norms(w, self.starts) / self.lam
+        if self._objective(w, state, tau) < self._objective(self.w, self._state, self.tau):
+            self.w[:], self._state[:], self.tau[:] = w, state, tau
+
+    def _objective(self, w, state, tau):
+        square = self._square_of(w, state) + self.l2 * (w @ w)
+        return 0.5 * square + self.lam**2 @ tau
+
+    def _sweep_cost(self):
+        """Seconds that a sweep takes, roughly."""
+        used = np.count_nonzero(self.w)
+        return 1e-6 + 2.0 * used * self._state.size / _SWEEP_RATE
+
+    def _square(self):
+        return self._square_of(self.w, self._state)
+
+    def _square_of(self, w, state):
+        """Squared norm of the residual; without the residual it suffers from cancellation."""
+        if self.gram is None:
+            return state @ state
+        return max(self.target @ self.target - w @ (self.rows_target + state), 0.0)
+
+    def _grow_gram(self, old):
+        """Keep the Gram matrix while it is much smaller than the columns."""
+        size = self.w.size
+        if (old > 0 and self.gram is None) or 4 * size > self.target.size:
+            self.gram = None
+            return
+        grown = np.empty((size, size))
+        new = self.rows[old:]
+        grown[old:, old:] = new @ new.T
+        if old:
+            grown[:old, :old] = self.gram
+            grown[old:, :old] = new @ self.rows[:old].T
+            grown[:old, old:] = grown[old:, :old].T
+        self.gram = grown
+        self.rows_target = self.rows @ self.target
+
+    def _grow_spectra(self):
+        """Eigenvalues and eigenvectors of the new groups' Gram matrices, for the kernel."""
+        known = self._table.shape[0]
+        if known == self.lam.size:
+            return
+        lows, highs = self.starts[known:-1], self.starts[known + 1 :]
+        sizes = highs - lows
+        ends = np.cumsum(sizes * (sizes + 1))
+        blocks = np.empty(ends[-1])
+        offsets = ends - sizes * (sizes + 1)
+        for size in np.unique(sizes):
+            of_size = np.flatnonzero(sizes == size)
+            members = lows[of_size, None] + np.arange(size)
+            if self.gram is None:
+                X = self.rows[members]
+                products = X @ X.transpose(0, 2, 1)
+            else:
+                products = self.gram[members[:, :, None], members[:, None, :]]
+            values, vectors = np.linalg.eigh(products)
+            places = offsets[of_size, None] + np.arange(size * (size + 1))
+            blocks[places[:, :size]] = np.maximum(values, 0.0)
+            blocks[places[:, size:]] = vectors.reshape(of_size.size, -1)
+        table = np.stack((lows, highs, offsets + self._blocks.size), axis=1)
+        self._table = np.concatenate((self._table, table))
+        self._blocks = np.concatenate((self._blocks, blocks))

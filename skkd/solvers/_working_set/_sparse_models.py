@@ -1,0 +1,140 @@
+"""The quadratic model of a risk on a working set of sparse columns, in the space of residuals."""
+
+import numpy as np
+
+__all__ = ["SparseModel"]
+
+# Share of the slope at which conjugate gradients stop, and the most steps they make.
+_FORCING = 0.1
+_MAX_CG = 200
+
+
+class SparseModel:
+    """Squared loss or a binary risk: sweeps on the residual, then Newton by conjugate gradients.
+
+    The columns of the working set are copied side by side, scaled by the roots of the curvatures;
+    a free intercept is eliminated by centring them implicitly
+    (:mod:`skkd._kernels.sparse_descent`).
+    """
+
+    def __init__(self, problem, design, risk, acceleration):
+        from ..._kernels import sparse_descent as kernels
+
+        self._kernels = kernels
+        self._design, self._risk, self._acceleration = design, risk, acceleration
+        self.retarget(problem)
+        self._members = np.empty(0, dtype=np.intp)
+        self._matrix = None
+        self.newton_steps = 0
+
+    def retarget(self, problem):
+        """Go on with the strengths and bounds of another problem."""
+        self._problem = problem
+        self._limits = (
+            float(problem.l1),
+            float(problem.l2),
+            float(problem.lower),
+            float(problem.upper),
+        )
+
+    def change(self, kept, new):
+        """Keep some coordinates of the working set, and append the features `new`."""
+        if new.size == 0 and kept.size == self._members.size:
+            return
+        self._members = np.concatenate([self._members[kept], new])
+        self._matrix = self._design.X[:, self._members]
+        self._rows = self._matrix.indices.view(np.uint32)
+        self._starts = self._matrix.indptr.astype(np.int64)
+        self._scaled_for = None
+
+    def minimise(self, w, q, look, tol):
+        """New coefficients, and the change of the intercept that goes with them."""
+        system = self._system(look)
+        w = w.copy()
+        start = w.copy()
+        residual, offset = system.residual.copy(), np.zeros(1)
+        self._descend(system, w, residual, offset, tol)
+        if not self._problem.fit_intercept or self._risk.quadratic:
+            return w, 0.0
+        return w, system.slope / system.mass - float(system.means @ (w - start))
+
+    def _descend(self, system, w, residual, offset, tol):
+        arrays = (system.values, self._rows, self._starts)
+        l1, l2, lower, upper = self._limits
+        n_sweeps = 5
+        for _ in range(50):
+            violation, switches = self._kernels.coordinate_sweeps(
+                *arrays, system.sums, system.means, system.norms, residual, offset, w,
+                l1, l2, lower, upper, n_sweeps, tol,
+            )  # fmt: skip
+            if violation <= tol:
+                return
+            allowed = 0 if self._risk.quadratic else 0.05 * np.count_nonzero(w)
+            if switches <= allowed:
+                self._newton(system, w, residual, offset)
+                n_sweeps = 1
+
+    def _newton(self, system, w, residual, offset):
+        self.newton_steps += 1
+        arrays = (system.values, self._rows, self._starts)
+        l1, l2, lower, upper = self._limits
+        free = (lower < w) & (w < upper) & (system.norms > 0.0)
+        if l1 > 0.0 or lower == 0.0 or upper == 0.0:
+            free &= w != 0.0
+        support = np.flatnonzero(free)
+        if support.size == 0:
+            return
+        pulls = np.empty(w.size)
+        self._kernels.pulls(*arrays, system.sums, residual, offset, w, l2, pulls)
+        slope = l1 * np.sign(w[support]) - pulls[support]
+        direction, image = np.empty(support.size), np.empty(residual.size)
+        self._kernels.conjugate_gradients(
+            *arrays, system.sums, system.means, system.norms + l2, l2, support, slope,
+            _FORCING, _MAX_CG, direction, image,
+        )  # fmt: skip
+        self._kernels.bent_path(
+            *arrays, system.means, system.mass, residual, offset, w, l1, l2, lower, upper,
+            support, direction, image,
+        )  # fmt: skip
+
+    def _system(self, look):
+        """Scaled columns with their sums, means and norms, and the residual to be explained."""
+        if self._risk.quadratic and self._scaled_for is not None:
+            system = self._scaled_for
+            system.residual = look.pull / system.roots
+            return system
+        curvature = self._risk.weights if self._risk.quadratic else look.curvature
+        # Where the curvature vanishes the residual would be infinite; a little more of it only
+        # makes the model a little safer.
+        floor = 1e-10 * float(curvature.max())
+        curvature = np.maximum(curvature, floor if floor > 0.0 else 1e-300)
+        system = _System(self._matrix, curvature, look, self._problem.fit_intercept, self._rows)
+        self._scaled_for = system
+        return system
+
+
+class _System:
+    """Columns scaled by the roots of the curvatures, and what centring them needs."""
+
+    def __init__(self, matrix, curvature, look, fit_intercept, rows):
+        self.roots = np.sqrt(curvature)
+        self.values = matrix.data * self.roots[rows]
+        starts = matrix.indptr
+        self.norms = _sums_by_column(self.values * self.values, starts)
+        self.residual = look.pull / self.roots
+        self.mass = float(curvature.sum())
+        self.slope = 0.0
+        if fit_intercept:
+            self.sums = _sums_by_column(self.values * self.roots[rows], starts)
+            self.means = self.sums / self.mass
+            self.norms = np.maximum(self.norms - self.sums * self.means, 0.0)
+            self.slope = float(look.pull.sum())
+            self.residual -= (self.slope / self.mass) * self.roots
+        else:
+            self.sums = self.means = np.zeros(matrix.shape[1])
+
+
+def _sums_by_column(values, starts):
+    """Sum of each column's values; 0 for empty columns."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    return total[starts[1:]] - total[starts[:-1]]
