@@ -132,7 +132,10 @@ class Study:
                     f"there are: {', '.join(parts) or 'none'}"
                 )
         run = self._required("bench", "run")
-        for table in run(quick, only) if only else run(quick):
+        return self._tables(run(quick, only) if only else run(quick))
+
+    def _tables(self, made):
+        for table in made:
             if not isinstance(table, Table):
                 raise ContractError(f"{self.name}/bench.py: run wants to return a list of Table")
             yield table

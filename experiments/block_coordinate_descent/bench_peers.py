@@ -24,6 +24,8 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from experiments.block_coordinate_descent import bench_adelie
+
 __all__ = ["PEERS", "Peer", "applicable", "fit"]
 
 UNLIMITED = 1_000_000  # iterations; time is what is limited
@@ -50,6 +52,8 @@ class Peer:
         Whether it can fit a free intercept, and a path in one call or with warm starts.
     elsewhere : bool
         Whether it runs in an environment of its own.
+    compiles : bool
+        Whether functions are compiled when first used.
     """
 
     fit: Callable
@@ -61,6 +65,7 @@ class Peer:
     intercept: bool = True
     paths: bool = True
     elsewhere: bool = False
+    compiles: bool = False
 
     @property
     def installed(self) -> bool:
@@ -129,19 +134,9 @@ def _skkd(problem, tol):
     model = (BCDRegressor if squared else BCDClassifier)(problem.alpha, **options)
     if spec.path:
         path = model.path(X, problem.y, problem.alphas)
-        return _path_of(path, len(problem.alphas))
+        n_alphas = len(problem.alphas)
+        return path.coefs.reshape(n_alphas, -1), np.reshape(path.intercepts, n_alphas)
     return _fitted(model.fit(X, problem.y))
-
-
-def _path_of(path, n_alphas):
-    """Coefficients (n_alphas, p) and intercepts of ``path(X, y, alphas)``."""
-    coefs, intercepts = getattr(path, "coefs", None), getattr(path, "intercepts", None)
-    if coefs is None:
-        coefs, intercepts = path[1], path[2] if len(path) > 3 else 0.0
-    coefs = np.asarray(coefs)
-    coefs = coefs.reshape(coefs.shape[-2], -1) if coefs.ndim == 3 else coefs
-    coefs = coefs if coefs.shape[0] == n_alphas else coefs.T
-    return coefs, np.broadcast_to(np.ravel(intercepts), n_alphas)
 
 
 # --- scikit-learn and scikit-learn-intelex ---
@@ -151,7 +146,8 @@ def _sklearn_enet(problem, tol, precompute=False):
     from sklearn.linear_model import ElasticNet, Lasso, enet_path
 
     spec = problem.spec
-    common = {"tol": tol, "max_iter": UNLIMITED}
+    # Without an intercept nothing is written into X, and so the copy is spared.
+    common = {"tol": tol, "max_iter": UNLIMITED, "copy_X": spec.fit_intercept}
     if spec.path:
         common["precompute"] = "auto" if precompute else False
         _, coefs, _ = enet_path(
@@ -284,6 +280,7 @@ def _celer(problem, tol, solver="celer-pn"):
         model = celer.Lasso(problem.alpha, **common)
     else:
         model = celer.ElasticNet(problem.alpha, spec.l1_ratio, **common)
+    model.copy_X = spec.fit_intercept  # no parameter, but it is obeyed
     return _fitted(model.fit(problem.X, y))
 
 
@@ -381,92 +378,6 @@ def _snapml_settings(problem):
     return [{"dual": dual, "n_jobs": k} for dual in (True, False) for k in threads]
 
 
-# --- adelie, in its own environment ---
-
-
-def _adelie(problem, tol, n_lambda=1, covariance=False, n_threads=1):
-    import adelie
-
-    spec = problem.spec
-    alphas = problem.alphas
-    if n_lambda > 1:
-        alphas = problem.alpha * np.geomspace(0.9 / spec.fraction, 1.0, n_lambda)
-    options = _adelie_options(problem, tol, alphas)
-    if covariance:
-        # The Gram matrix is part of the time.
-        gram = problem.X.T @ problem.X / problem.n
-        v = problem.X.T @ problem.y / problem.n
-        state = adelie.solver.gaussian_cov(gram, v, rdev_tol=0.0, **options)
-        return _adelie_solution(problem, state, has_intercept=False)
-    wrap = adelie.matrix.sparse if problem.is_sparse else adelie.matrix.dense
-    X = wrap(problem.X, method="naive", n_threads=n_threads)
-    state = adelie.grpnet(
-        X,
-        _adelie_glm(problem),
-        intercept=spec.fit_intercept,
-        irls_tol=tol,
-        adev_tol=1.0,
-        ddev_tol=0.0,
-        n_threads=n_threads,
-        **options,
-    )
-    return _adelie_solution(problem, state)
-
-
-def _adelie_options(problem, tol, alphas):
-    spec = problem.spec
-    options = {
-        "lmda_path": alphas,
-        "alpha": spec.l1_ratio if spec.family in (*REGRESSION, "logistic") else 0.0,
-        "tol": tol,
-        "early_exit": False,
-        "progress_bar": False,
-    }
-    if spec.family == "multinomial":
-        # Its multinomial loss is divided by the number of classes.
-        options["lmda_path"] = alphas / len(np.unique(problem.y))
-        options["penalty"] = np.ones(problem.X.shape[1])
-    if problem.groups:
-        options["alpha"] = 1.0
-        options["groups"] = np.array([group[0] for group in problem.groups])
-    return options
-
-
-def _adelie_glm(problem):
-    from adelie import glm
-
-    if problem.spec.family in ("logistic", "l2-logistic"):
-        return glm.binomial((problem.y + 1) / 2)
-    if problem.spec.family == "multinomial":
-        return glm.multinomial(np.eye(int(problem.y.max()) + 1)[problem.labels])
-    return glm.gaussian(problem.y)
-
-
-def _adelie_solution(problem, state, has_intercept=True):
-    coefs = state.betas.toarray()
-    intercepts = np.asarray(state.intercepts) if has_intercept else np.zeros(len(coefs))
-    if problem.spec.path:
-        return coefs, intercepts
-    if problem.spec.family == "multinomial":
-        k = int(problem.y.max()) + 1
-        return coefs[-1].reshape(-1, k).T, intercepts[-1]
-    return coefs[-1], intercepts[-1]
-
-
-def _adelie_settings(problem):
-    spec = problem.spec
-    if spec.path:
-        return [{}, {"n_threads": 2}]
-    if spec.family == "multinomial":
-        return [{}]
-    settings = [{}, {"n_threads": 2}]
-    if spec.fraction < 0.5:
-        settings.append({"n_lambda": 20})
-    if spec.family in (*REGRESSION, "group") and problem.X.shape[1] <= 1_000 and problem.n > 1_000:
-        settings += [] if spec.fit_intercept else [{"covariance": True}]
-    return settings
-
-
 _LOGISTIC = ("logistic", "l2-logistic")
 _SMOOTH = ("l2-logistic", "multinomial")
 
@@ -476,8 +387,9 @@ PEERS = {
         "skkd",
         (*REGRESSION, "logistic", "group", "ridge", *_SMOOTH),
         loosest=-1,
+        compiles=True,
     ),
-    "skglm": Peer(_skglm, "skglm", (*REGRESSION, "logistic", "group"), tightest=-12),
+    "skglm": Peer(_skglm, "skglm", (*REGRESSION, "logistic", "group"), tightest=-12, compiles=True),
     "celer": Peer(_celer, "celer", (*REGRESSION, "logistic", "group"), _celer_settings, loosest=-1),
     "scikit-learn": Peer(_sklearn_enet, "sklearn", REGRESSION, _gram_or_not, loosest=-1),
     "scikit-learn liblinear": Peer(
@@ -500,10 +412,10 @@ PEERS = {
         _sklearn_logistic("newton-cg", "sklearnex.linear_model"), "sklearnex", _SMOOTH, loosest=2
     ),
     "adelie": Peer(
-        _adelie,
+        bench_adelie.fit,
         "adelie",
         (*REGRESSION, "logistic", "group", "ridge", *_SMOOTH),
-        _adelie_settings,
+        bench_adelie.settings,
         loosest=-2,
         tightest=-20,
         elsewhere=True,

@@ -10,7 +10,7 @@ tolerance means something different. Imports NumPy and SciPy only: peers in an e
 their own read this file too.
 """
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from scipy import sparse
@@ -251,11 +251,3 @@ for _k, _name in ((2, "2 classes"), (10, "10 classes")):
         f"200x500 {_name}": _classes(200, 500, _k),
         f"2000x20000 sparse {_name}": _classes(2_000, 20_000, _k, density=0.01),
     }
-
-
-def shrunk(spec) -> Spec:
-    """Return the same problem on the smallest data of its kind, for a quick look."""
-    return replace(spec, data=_QUICK.get(spec.data, spec.data))
-
-
-_QUICK = {}

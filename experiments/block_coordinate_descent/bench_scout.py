@@ -7,7 +7,6 @@ and the first that reaches it, the half decade is tried too. Fits run in a proce
 which is ended when one takes too long.
 """
 
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,8 +18,8 @@ from experiments.block_coordinate_descent.bench_worker import Overdue
 __all__ = ["Optimum", "Rung", "Scouting", "optimum", "scout"]
 
 REPEAT_BELOW = 0.5  # seconds: a shorter fit is timed twice, and the better one counts
-HOPELESS = 30.0  # multiple of the best time to the tightest target after which a ladder ends
-PATIENCE = 2.0  # seconds that are always granted
+HOPELESS = 10.0  # multiple of the best time to the tightest target after which a ladder ends
+PATIENCE = 1.0  # seconds that are always granted
 NOT_INSTALLED = "not installed"
 
 REFERENCES = {
@@ -101,7 +100,7 @@ def optimum(problem, worker, seconds=120.0) -> Optimum:
     return found
 
 
-def scout(problem, best, targets, workers, seconds, names=None) -> Scouting:
+def scout(problem, best, targets, workers, seconds, names=None, coarse=False) -> Scouting:
     """Let every method climb; `best` is lowered where one finds a better point.
 
     Parameters
@@ -118,6 +117,8 @@ def scout(problem, best, targets, workers, seconds, names=None) -> Scouting:
         Limit of one fit.
     names : collection of str, optional
         Only these methods.
+    coarse : bool, default=False
+        Try the first setting of each method only, whole decades, each once.
     """
     found = Scouting()
     fastest = np.inf
@@ -128,9 +129,9 @@ def scout(problem, best, targets, workers, seconds, names=None) -> Scouting:
         if worker is None or not (PEERS[name].elsewhere or PEERS[name].installed):
             found.words[name] = NOT_INSTALLED
             continue
-        for setting in settings:
+        for setting in settings[:1] if coarse else settings:
             limit = min(seconds, max(PATIENCE, HOPELESS * fastest))
-            ladder = _Ladder(name, setting, problem, worker, best, targets, limit)
+            ladder = _Ladder(name, setting, problem, worker, best, targets, limit, coarse)
             words = ladder.climb()
             found.rungs += ladder.rungs
             if words:
@@ -143,10 +144,10 @@ def scout(problem, best, targets, workers, seconds, names=None) -> Scouting:
 
 
 class _Ladder:
-    def __init__(self, name, setting, problem, worker, best, targets, limit):
+    def __init__(self, name, setting, problem, worker, best, targets, limit, coarse):
         self.name, self.setting, self.problem = name, setting, problem
         self.worker, self.best, self.targets, self.limit = worker, best, targets, limit
-        self.rungs = []
+        self.coarse, self.rungs = coarse, []
 
     def climb(self):
         """Fit until the tightest target is reached; return why it was not, or nothing."""
@@ -155,7 +156,7 @@ class _Ladder:
             for exponent in range(peer.loosest, peer.tightest - 1, -1):
                 before = self.rungs[-1] if self.rungs else None
                 rung = self._fit(10.0**exponent)
-                if before is not None:
+                if before is not None and not self.coarse:
                     self._half_decade(before, rung, 10.0 ** (exponent + 0.5))
                 if missing(rung, self.best) <= self.targets[-1]:
                     return ""
@@ -174,12 +175,12 @@ class _Ladder:
         order = (self.name, self.problem.spec, tol, self.setting, self.limit)
         if not self.rungs:
             self.worker.fit(*order)  # imports and compiles
-        start = time.perf_counter()
         seconds, coef, intercept = self.worker.fit(*order)
+        if seconds > self.limit or (seconds < REPEAT_BELOW and not self.coarse):
+            # Too short to be trusted, or perhaps something was compiled.
+            seconds = min(seconds, self.worker.fit(*order)[0])
         if seconds > self.limit:
             raise Overdue
-        if time.perf_counter() - start < REPEAT_BELOW:
-            seconds = min(seconds, self.worker.fit(*order)[0])
         at = values(self.problem, (coef, intercept))
         rung = Rung(self.name, self.setting, tol, seconds, at)
         self.rungs.append(rung)

@@ -86,8 +86,8 @@ def times(results):
     ):
         caption = (
             f"{name.split('_')[0].replace('fig', 'Figure ')} against the clock, which the paper "
-            "does not show. A run begins when all that its rules need in advance has been "
-            "computed: constants of blocks, row sums. Times are of this machine, one thread."
+            "does not show. What a rule must know in advance (constants of blocks, row sums) is "
+            "computed first: a curve stays level until then. Times of this machine, one thread."
         )
         runs = _chosen(results, update, rules, _KINDS)
         yield from _draw(runs, name, caption, against="seconds")
@@ -105,7 +105,7 @@ def _chosen(results, update, rules, partitions):
 def _at_size(runs, name, caption, block_size, names):
     """One row of panels: the figure of the paper's main text."""
     chosen = {k: run for k, run in runs.items() if k.block_size == block_size and k.data in names}
-    yield from _draw(chosen, name, caption, one_row=True)
+    yield from _draw(chosen, name, caption)
 
 
 def _look(key):
@@ -114,7 +114,7 @@ def _look(key):
     return f"{name}, {kind}", colour, line
 
 
-def _draw(runs, name, caption, *, look=_look, against="iterations", one_row=False):
+def _draw(runs, name, caption, *, look=_look, against="iterations"):
     # A lone run beside the panels, such as a replica of the authors' code, makes no panel.
     count = {}
     for key in runs:
@@ -122,27 +122,24 @@ def _draw(runs, name, caption, *, look=_look, against="iterations", one_row=Fals
     runs = {key: run for key, run in runs.items() if count[key[:3]] > 4}
     if not runs:
         return
-    problems = sorted({key[:2] for key in runs})
-    sizes = sorted({key.block_size for key in runs})
-    cells = [[(*problem, size) for size in sizes] for problem in problems]
-    if one_row:
-        cells = [[row[0] for row in cells]]
-    figure, axes = style.grid(len(cells), len(cells[0]))
-    for axis, cell in zip(axes.flat, [one for row in cells for one in row], strict=True):
+    cells = sorted({key[:3] for key in runs})
+    n_columns = min(3, len(cells))
+    n_rows = -(-len(cells) // n_columns)
+    figure, axes = style.grid(n_rows, n_columns)
+    for axis, cell in zip(axes.flat, cells, strict=False):
         _panel(axis, {key: run for key, run in runs.items() if key[:3] == cell}, look, against)
         axis.set_title(style.title(*cell), fontsize=9.5)
+    for axis in axes.flat[len(cells) :]:
+        axis.set_axis_off()
     for axis in axes[:, 0]:
         axis.set_ylabel(style.GAP)
     for axis in axes[-1]:
         axis.set_xlabel("iteration" if against == "iterations" else "seconds")
-    style.legend_below(figure, axes, columns=5)
+    style.legend_below(figure, axes, columns=min(5, 2 * n_columns))
     yield name, caption, figure
 
 
 def _panel(axis, runs, look, against):
-    if not runs:
-        axis.set_axis_off()
-        return
     for key, run in runs.items():
         label, colour, line = look(key)
         x = list(run.gaps) if against == "iterations" else list(run.seconds.values())
@@ -151,6 +148,7 @@ def _panel(axis, runs, look, against):
         if against == "iterations" and key.data in ("B", "C", "D"):
             _mark(axis, paper.curves().get(key), colour, run)
     style.logarithmic(axis, [run.gaps[0] for run in runs.values()])
+    axis.tick_params(which="both", labelsize=8)
     if against == "seconds":
         axis.set_xscale("log")
 

@@ -37,7 +37,7 @@ def penalised(configuration: dict) -> dict:
     steps = _steps(configuration)
     support = sets.load(configuration["data"], configuration["size"]).x_star > 0
     watch = active.SupportWatch(support)
-    record = paths.curve(watch(steps))
+    record = paths.curve(watch(steps), every=True)
     return {**_facts(configuration), **record, "nonzero": int(support.sum()), **watch.record()}
 
 

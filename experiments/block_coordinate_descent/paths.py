@@ -73,16 +73,18 @@ def follow(name: str, size: str, rules: dict, max_iter: int) -> Iterator[Step]:
             return
 
 
-def curve(steps: Iterator[Step]) -> dict:
+def curve(steps: Iterator[Step], every: bool = False) -> dict:
     """Record a run: gaps and times at some of its iterations.
 
-    Every iteration is kept up to the 20th, then each fifth and the last. ``rises`` counts the
-    iterations after which the objective was higher, beyond rounding.
+    Every iteration is kept up to the 20th, then each fifth and the last; all of them if `every`.
+    ``rises`` counts the iterations after which the objective was higher, beyond rounding;
+    ``setup`` is when the first update was made, by which all that the rules need in advance was
+    computed.
     """
     rows, rises, before = [], 0, np.inf
     last = None
     for last in steps:
-        if last.iteration <= 20 or last.iteration % 5 == 0:
+        if every or last.iteration <= 20 or last.iteration % 5 == 0:
             rows.append(last)
         value = last.iterate.value
         rises += value > before + 1e-12 * abs(before) if before < np.inf else 0
@@ -96,7 +98,7 @@ def curve(steps: Iterator[Step]) -> dict:
         "reached": last.iteration if last.gap < TOLERANCE else None,
         "gap": last.gap,
         "rises": int(rises),
-        "setup": rows[0].seconds,
+        "setup": rows[min(1, len(rows) - 1)].seconds,
     }
 
 

@@ -22,9 +22,9 @@ from .reference import nonnegative_least_squares
 SIZES = {
     "paper": dict.fromkeys(("A", "B", "C", "D", "E", "A_l1"), {}),
     "small": {
-        "A": {"n_samples": 200, "n_features": 1000},
-        "B": {"n_samples": 200, "n_features": 1000},
-        "C": {"n_samples": 100, "n_features": 100, "n_classes": 10},
+        "A": {"n_samples": 200, "n_features": 2000},
+        "B": {"n_samples": 200, "n_features": 2000},
+        "C": {"n_samples": 150, "n_features": 150, "n_classes": 10},
         "D": {"shape": (20, 20), "n_labelled": 16},
         "E": {"n_samples": 600, "n_labelled": 40},
         "A_l1": {"n_samples": 200, "n_features": 2000, "alpha": 30_000.0},

@@ -62,7 +62,7 @@ def legend_below(figure, axes, columns: int) -> None:
 def logarithmic(axis, tops) -> None:
     """Logarithmic gap, from the start down to where the runs end."""
     axis.set_yscale("log")
-    axis.set_ylim(top=2.5 * max(tops))
+    axis.set_ylim(top=1.6 * max(tops))
     low = axis.get_ylim()[0]
     if low < _FLOOR:
         axis.set_ylim(bottom=_FLOOR)

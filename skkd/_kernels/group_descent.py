@@ -15,7 +15,7 @@ import numpy as np
 
 from ._jit import njit
 
-__all__ = ["sweep_groups", "sweep_sparse_groups"]
+__all__ = ["sparse_grams", "sweep_groups", "sweep_sparse_groups"]
 
 
 @njit
@@ -46,18 +46,11 @@ def sweep_groups(M, is_gram, state, w, tau, groups, blocks, lam, l2, active, n):
         Whether groups at zero are passed over.
     n : int
         Number of sweeps.
-
-    Returns
-    -------
-    changes : int
-        Groups that became zero or nonzero during the last sweep.
     """
     room = np.empty((3, w.shape[0]))
-    changes = 0
-    for sweep in range(n):
+    for _ in range(n):
         for g in range(lam.shape[0]):
-            before = tau[g]
-            if active and before == 0.0:
+            if active and tau[g] == 0.0:
                 continue
             low, high = groups[g, 0], groups[g, 1]
             for j in range(low, high):
@@ -72,46 +65,69 @@ def sweep_groups(M, is_gram, state, w, tau, groups, blocks, lam, l2, active, n):
                     step = room[0, j - low]
                     for i in range(state.shape[0]):
                         state[i] -= step * M[j, i]
-            if sweep == n - 1 and (before == 0.0) != (tau[g] == 0.0):
-                changes += 1
-    return changes
 
 
 @njit
-def sweep_sparse_groups(data, rows, columns, means, state, shift, w, tau, groups, blocks, lam, l2, active, n):
+def sweep_sparse_groups(
+    data, rows, columns, means, state, w, tau, groups, blocks, lam, l2, active, n
+):
     """As :func:`sweep_groups` on sparse columns, centred without being filled in.
 
-    The residual is ``state + shift * root``, where root, of norm one, is the direction that
-    centring removes; column j of the design is ``sparse_j - means[j] * root``, its entries those
-    of `data` and `rows` from ``columns[j]`` to ``columns[j + 1]``.
-
-    Returns
-    -------
-    changes, shift : int, float
-        As in :func:`sweep_groups`, and the new multiple of the root.
+    Column j of the design is ``sparse_j - means[j] * root``, where root, of norm one, is the
+    direction that centring removes; the entries of ``sparse_j`` are those of `data` and `rows`
+    from ``columns[j]`` to ``columns[j + 1]``. The residual is ``state[:-1] + state[-1] * root``.
     """
     room = np.empty((3, w.shape[0]))
-    changes = 0
-    for sweep in range(n):
+    last = state.shape[0] - 1
+    for _ in range(n):
         for g in range(lam.shape[0]):
-            before = tau[g]
-            if active and before == 0.0:
+            if active and tau[g] == 0.0:
                 continue
             low, high = groups[g, 0], groups[g, 1]
             for j in range(low, high):
-                total = shift * means[j]
-                for i in range(columns[j], columns[j + 1]):
-                    total += data[i] * state[rows[i]]
-                room[0, j - low] = total
+                room[0, j - low] = _sparse_dot(data, rows, columns[j], columns[j + 1], state)
+                room[0, j - low] += state[last] * means[j]
             if _minimise(w, tau, g, low, high - low, blocks, groups[g, 2], lam[g], l2, room):
                 for j in range(low, high):
                     step = room[0, j - low]
-                    shift += means[j] * step
+                    state[last] += means[j] * step
                     for i in range(columns[j], columns[j + 1]):
                         state[rows[i]] -= step * data[i]
-            if sweep == n - 1 and (before == 0.0) != (tau[g] == 0.0):
-                changes += 1
-    return changes, shift
+
+
+@njit
+def sparse_grams(data, rows, columns, means, lows, size, n, out):
+    """``out[g] = M_g' M_g`` of centred sparse columns, for the groups that begin at `lows`."""
+    filled = np.zeros(n)
+    for g in range(lows.shape[0]):
+        for j in range(size):
+            first = lows[g] + j
+            for i in range(columns[first], columns[first + 1]):
+                filled[rows[i]] = data[i]
+            for k in range(j + 1):
+                second = lows[g] + k
+                out[g, j, k] = _sparse_dot(data, rows, columns[second], columns[second + 1], filled)
+                out[g, j, k] -= means[first] * means[second]
+                out[g, k, j] = out[g, j, k]
+            for i in range(columns[first], columns[first + 1]):
+                filled[rows[i]] = 0.0
+
+
+@njit
+def _sparse_dot(data, rows, begin, end, vector):
+    """A sparse column times a vector, in four sums that do not wait for one another."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    i = begin
+    while i + 4 <= end:
+        a += data[i] * vector[rows[i]]
+        b += data[i + 1] * vector[rows[i + 1]]
+        c += data[i + 2] * vector[rows[i + 2]]
+        d += data[i + 3] * vector[rows[i + 3]]
+        i += 4
+    while i < end:
+        a += data[i] * vector[rows[i]]
+        i += 1
+    return (a + b) + (c + d)
 
 
 @njit

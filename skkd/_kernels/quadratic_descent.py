@@ -1,7 +1,7 @@
 r"""Descent for a small quadratic with an L1 norm and bounds, on its Gram matrix.
 
 .. math::
-    \min_{w} \; \tfrac12 w^\top G w - b^\top w + \lambda \|w\|_1,
+    \min_{w} \; \tfrac12 w^\top G w - b^\top w + \sum_j \lambda_j |w_j|,
     \qquad l \le w \le u, \quad l \le 0 \le u
 
 The matrix G is float32 and lies in the leading m rows and columns of a larger buffer, so that it
@@ -36,9 +36,9 @@ def coordinate_sweeps(G, q, w, m, l1, lower, upper, n_sweeps, tol):
             old = w[j]
             pull = q[j]
             curvature = float(G[j, j])
-            if (old == 0.0 and -l1 <= pull <= l1) or curvature <= 0.0:
+            if (old == 0.0 and -l1[j] <= pull <= l1[j]) or curvature <= 0.0:
                 continue
-            new = _minimiser(curvature * old + pull, curvature, l1, lower, upper)
+            new = _minimiser(curvature * old + pull, curvature, l1[j], lower[j], upper[j])
             step = new - old
             if step == 0.0:
                 continue
@@ -80,10 +80,10 @@ def support_system(G, q, w, m, l1, lower, upper, support, matrix, slope):
     """
     size = 0
     for j in range(m):
-        at_kink = w[j] == 0.0 and (l1 > 0.0 or lower == 0.0 or upper == 0.0)
-        if not at_kink and lower < w[j] < upper:
+        at_kink = w[j] == 0.0 and (l1[j] > 0.0 or lower[j] == 0.0 or upper[j] == 0.0)
+        if not at_kink and lower[j] < w[j] < upper[j]:
             support[size] = j
-            slope[size] = -q[j] + (l1 if w[j] > 0.0 else -l1)
+            slope[size] = -q[j] + (l1[j] if w[j] > 0.0 else -l1[j])
             size += 1
     for a in range(size):
         row = support[a]
@@ -120,7 +120,7 @@ def bent_path(G, q, w, m, l1, lower, upper, support, direction, image):
         curvature = 0.0
         for a in range(size):
             j = support[a]
-            kink = 0.0 if direction[a] == 0.0 else (l1 if w[j] > 0.0 else -l1)
+            kink = 0.0 if direction[a] == 0.0 else (l1[j] if w[j] > 0.0 else -l1[j])
             slope += (kink - q[j]) * direction[a]
             curvature += image[j] * direction[a]
         if not slope < 0.0:
@@ -132,9 +132,10 @@ def bent_path(G, q, w, m, l1, lower, upper, support, direction, image):
             d = direction[a]
             if d == 0.0:
                 continue
-            at = w[support[a]]
-            low = lower if at < 0.0 or l1 == 0.0 else max(lower, 0.0)
-            high = upper if at > 0.0 or l1 == 0.0 else min(upper, 0.0)
+            j = support[a]
+            at = w[j]
+            low = lower[j] if at < 0.0 or l1[j] == 0.0 else max(lower[j], 0.0)
+            high = upper[j] if at > 0.0 or l1[j] == 0.0 else min(upper[j], 0.0)
             end = high if d > 0.0 else low
             if (end - at) / d < best:
                 best = (end - at) / d

@@ -1,9 +1,12 @@
 """What the two estimators of block coordinate descent share: parameters, fitting, paths."""
 
 import time
+import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -13,6 +16,7 @@ from ..solvers import (
     NotFiniteError,
     coefficient_gap,
     coefficient_path,
+    duality_gap,
     linear_descent,
     null_value,
     run,
@@ -111,21 +115,40 @@ class BlockDescentEstimator(SkkdEstimator):
             task_name="pass",
             attributes=self._attributes,
         )
+        history = _History() if self.record_path else None
         with single_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-            scale = null_value(problem)
-            history = _History() if self.record_path else None
-            iterates = self._iterates(problem, scale)
-            result = run(
-                self._recorded(iterates, history),
-                max_iter=self.max_iter,
-                tol=self._absolute_tol(X, scale),
-                criterion=coefficient_gap if self.stopping == "gap" else None,
-                on_iterate=on_iterate,
-                remedy=lambda result: self._remedy(result, scale),
-            )
+            scale = self._scale(problem)
+            iterates = self._recorded(self._iterates(problem, scale), history)
+            result = self._run(iterates, problem, scale, on_iterate)
         self._set_result(result, X, history)
         end()
         return self
+
+    def _scale(self, problem):
+        """Objective of the best intercept alone, against which gaps are measured."""
+        scale = null_value(problem)
+        if not np.isfinite(scale):
+            raise ValueError("the squares of y overflow; scale y")
+        return scale
+
+    def _run(self, iterates, problem, scale, on_iterate=None):
+        """Run to the tolerance; warn if it was missed. The result's gap is certified."""
+        tol = self._absolute_tol(problem.X, scale)
+        result = run(
+            iterates,
+            max_iter=self.max_iter,
+            tol=tol,
+            criterion=coefficient_gap if self.stopping == "gap" else None,
+            on_iterate=on_iterate,
+        )
+        iterate = result.iterate
+        if iterate.gap == np.inf:  # the last pass certified none
+            gap = duality_gap(problem, iterate.params)
+            result = replace(result, iterate=replace(iterate, gap=gap if gap < np.inf else np.nan))
+        missed = not coefficient_gap(result.iterate) <= tol
+        if missed and self.stopping == "gap" and not result.stopped:
+            warnings.warn(self._remedy(result.iterate, scale), ConvergenceWarning, stacklevel=5)
+        return result
 
     def _iterates(self, problem, scale):
         start = self._start(problem)
@@ -153,19 +176,14 @@ class BlockDescentEstimator(SkkdEstimator):
         alphas = self._checked_alphas(alphas)
         problem = make_problem(self, X, y, weights, loss=loss, n_outputs=n_outputs)
         problems = [with_alpha(problem, self.penalty, alpha, self.l1_ratio) for alpha in alphas]
-        found = []
         with single_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-            scale = null_value(problem)
-            tol = self._absolute_tol(X, scale)
-            for _, iterates in coefficient_path(problems, tol=tol):
-                result = run(
-                    iterates,
-                    max_iter=self.max_iter,
-                    tol=tol,
-                    criterion=coefficient_gap,
-                    remedy=lambda result: self._remedy(result, scale),
-                )
-                found.append(result)
+            scale = self._scale(problem)
+            solvers = coefficient_path(problems, tol=self._absolute_tol(X, scale))
+            try:
+                found = [self._run(iterates, target, scale) for target, iterates in solvers]
+            except NotFiniteError:
+                check_finite(self, X)
+                raise
         attributes = [self._attributes(result.params) for result in found]
         return Bunch(
             alphas=alphas,
@@ -199,8 +217,11 @@ class BlockDescentEstimator(SkkdEstimator):
                 f"warm_start=True continues from coefficients of shape {coef.shape}, but the data "
                 f"asks for {shape}; set warm_start=False or fit a new estimator"
             )
-        intercepts = np.broadcast_to(self.intercept_, shape[0]).reshape(1, -1)
-        return np.concatenate([coef.T, intercepts]).astype(np.float64)
+        start = np.zeros((shape[1] + 1, shape[0]))
+        start[:-1] = np.clip(coef.T, problem.lower, problem.upper)
+        if problem.fit_intercept:
+            start[-1] = self.intercept_
+        return start
 
     def _recorded(self, iterates, history):
         """Pass iterates on, and put them on record."""
@@ -216,13 +237,21 @@ class BlockDescentEstimator(SkkdEstimator):
                 )
             yield iterate
 
-    def _remedy(self, result, scale):
-        if self.stopping == "max_iter":
-            return None
-        gap = float(coefficient_gap(result.iterate)) / scale if scale > 0.0 else np.nan
+    def _remedy(self, iterate, scale):
+        """Why the tolerance was missed, and what to do."""
+        gap = float(coefficient_gap(iterate)) / scale if scale > 0.0 else np.nan
+        missed = (
+            f"the duality gap did not fall to tol={self.tol} of the objective at zero "
+            f"(it is {gap:.3g}) "
+        )
+        if iterate.status == "stagnated":
+            return (
+                f"{missed}before rounding forbade further progress, after {iterate.index} "
+                "iterations; scale the features (sklearn.preprocessing.StandardScaler), pass X in "
+                "float64 or raise tol"
+            )
         return (
-            f"the duality gap did not fall to tol={self.tol} of the objective at zero in "
-            f"max_iter={self.max_iter} iterations (it is {gap:.3g}); increase max_iter, a stronger "
+            f"{missed}in max_iter={self.max_iter} iterations; increase max_iter, take a stronger "
             "penalty (alpha), or scale the features (sklearn.preprocessing.StandardScaler)"
         )
 

@@ -89,7 +89,8 @@ class BCDClassifier(LogitClassifierMixin, BlockDescentEstimator):
         Stop once the certified duality gap is at most `tol` times the objective of the best
         intercept alone. With X in float32 not below 1e-6.
     stopping : {"gap", "max_iter"}, default="gap"
-        Whether to stop by `tol`, or to make exactly `max_iter` iterations.
+        Whether to stop by `tol`, or to go on for `max_iter` iterations or until rounding forbids
+        progress.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into `sample_weight`.
     warm_start : bool, default=False
@@ -115,12 +116,13 @@ class BCDClassifier(LogitClassifierMixin, BlockDescentEstimator):
         Objective at the solution.
     dual_gap_ : float
         Certified duality gap: the objective is at most this far above its minimum. NaN where
-        there is no dual bound (no penalty), infinite if the fit ended before one was known.
+        there is no dual bound (no penalty).
     active_set_ : array of int
         Features with a coefficient off zero.
-    objective_path_, gap_path_, time_path_ : arrays of shape (n_iter_ + 1,)
-        Objective, duality gap (infinite where the pass certified none) and seconds since the
-        start, for each iterate; only with ``record_path=True``, like the next three.
+    objective_path_, gap_path_, time_path_ : arrays of shape (n_iterates,)
+        Objective, duality gap (infinite where none was certified) and seconds since the start,
+        for the start and each iterate after it; only with ``record_path=True``, like the next
+        three.
     active_set_path_ : list of arrays
         Features off zero at each iterate.
     block_history_ : list of arrays
@@ -141,7 +143,7 @@ class BCDClassifier(LogitClassifierMixin, BlockDescentEstimator):
     Warns
     -----
     ConvergenceWarning
-        If `max_iter` iterations do not reach `tol`; so it goes without a penalty on separable
+        If `tol` is not reached in `max_iter` iterations, or before rounding forbids progress; so it goes without a penalty on separable
         data, where no minimiser exists.
 
     See Also
@@ -327,7 +329,8 @@ class BCDClassifier(LogitClassifierMixin, BlockDescentEstimator):
         coef, intercepts = params[:-1].T.copy(), params[-1].copy()
         if intercepts.size > 1:
             intercepts -= intercepts.mean()
-            if self.penalty is None or self.alpha == 0.0:
+            free = self.penalty is None or self.alpha == 0.0
+            if free and self.bounds is None and not self.positive:
                 coef -= coef.mean(axis=0)
         return {"coef_": coef, "intercept_": intercepts}
 

@@ -82,7 +82,8 @@ class BCDRegressor(RegressorMixin, BlockDescentEstimator):
         Stop once the certified duality gap is at most `tol` times the objective of the best
         intercept alone. With X in float32 not below 1e-6.
     stopping : {"gap", "max_iter"}, default="gap"
-        Whether to stop by `tol`, or to make exactly `max_iter` iterations.
+        Whether to stop by `tol`, or to go on for `max_iter` iterations or until rounding forbids
+        progress.
     warm_start : bool, default=False
         Whether to start from the last solution.
     random_state : int, RandomState or None, default=None
@@ -104,12 +105,13 @@ class BCDRegressor(RegressorMixin, BlockDescentEstimator):
         Objective at the solution.
     dual_gap_ : float
         Certified duality gap: the objective is at most this far above its minimum. NaN where
-        there is no dual bound (no penalty), infinite if the fit ended before one was known.
+        there is no dual bound (no penalty).
     active_set_ : array of int
         Features with a coefficient off zero.
-    objective_path_, gap_path_, time_path_ : arrays of shape (n_iter_ + 1,)
-        Objective, duality gap (infinite where the pass certified none) and seconds since the
-        start, for each iterate; only with ``record_path=True``, like the next three.
+    objective_path_, gap_path_, time_path_ : arrays of shape (n_iterates,)
+        Objective, duality gap (infinite where none was certified) and seconds since the start,
+        for the start and each iterate after it; only with ``record_path=True``, like the next
+        three.
     active_set_path_ : list of arrays
         Features off zero at each iterate.
     block_history_ : list of arrays
@@ -130,7 +132,7 @@ class BCDRegressor(RegressorMixin, BlockDescentEstimator):
     Warns
     -----
     ConvergenceWarning
-        If `max_iter` iterations do not reach `tol`.
+        If `tol` is not reached in `max_iter` iterations, or before rounding forbids progress.
 
     See Also
     --------

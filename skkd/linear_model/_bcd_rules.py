@@ -5,11 +5,13 @@ by way of row weights, and a free intercept one more variable that no penalty se
 loss on dense data the columns are centred instead).
 """
 
+from numbers import Integral
+
 import numpy as np
 from scipy import sparse
 
 from ..objectives import LeastSquares, Logistic, Softmax, SquaredHinge
-from ..penalties import L1, Box, ElasticNet, GroupL1
+from ..penalties import Box, ElasticNet, GroupL1
 from ..solvers import CoefficientIterate, block_coordinate_descent, duality_gap
 
 __all__ = ["RULES", "follows_rules", "rule_iterates"]
@@ -83,18 +85,18 @@ def rule_iterates(estimator, problem, start):
 
 
 def _with_gaps(descent, form, block_size):
-    n_variables = form.n_variables
-    size = block_size if isinstance(block_size, int) else 10
-    sweep = max(1, n_variables // size)
-    first = None
+    size = block_size if isinstance(block_size, Integral) else 10
+    sweep = max(1, form.n_variables // size)
+    first, violation = None, np.nan
     for iterate in descent:
         params = form.params(iterate.params)
-        gap, violation = np.inf, np.nan
+        gap = np.nan if first is not None else np.inf
         if iterate.index % sweep == 0 or iterate.status is not None:
-            gap = duality_gap(form.problem, params)
-            if not np.isfinite(gap):  # no dual: the square of how far the conditions have come
-                first = max(iterate.violation, 1e-300) if first is None else first
-                gap, violation = np.nan, iterate.value * (iterate.violation / first) ** 2
+            if first is None:
+                gap = duality_gap(form.problem, params)
+            if not np.isfinite(gap):  # no dual: how far the conditions have come
+                first = first or max(iterate.violation, 1e-300)
+                gap, violation = np.nan, iterate.value * iterate.violation / first
         yield CoefficientIterate(
             params, iterate.value, gap, violation, iterate.index, iterate.status,
             block=iterate.block,
@@ -117,17 +119,21 @@ class _Form:
             self.means = self.weights @ problem.X
             self.y_mean = float(self.weights @ problem.y)
         self.n_variables = (self.p + self.column) * self.k
+        self.bounded = (problem.lower, problem.upper) != (-np.inf, np.inf)
+        self.smooth = problem.l1 == 0.0 and not self.bounded
 
     def datafit(self):
-        """The loss as a sum."""
+        """The loss as a sum, with the ridge where nothing else is added."""
         A, problem = self._matrix(), self.problem
+        more = {"sample_weight": self.weights}
+        if self.smooth:
+            more["l2"] = self._spread(problem.l2, 0.0)
         if problem.loss == "squared":
-            y = problem.y - self.y_mean if self.centred else problem.y
-            return LeastSquares(A, y, sample_weight=self.weights)
+            return LeastSquares(A, problem.y - self.y_mean if self.centred else problem.y, **more)
         if self.k > 1:
-            return Softmax(A, np.eye(self.k)[problem.y], sample_weight=self.weights)
+            return Softmax(A, np.eye(self.k)[problem.y], **more)
         cls = Logistic if problem.loss == "log" else SquaredHinge
-        return cls(A, 2.0 * problem.y - 1.0, sample_weight=self.weights)
+        return cls(A, 2.0 * problem.y - 1.0, **more)
 
     def _matrix(self):
         X = self.problem.X
@@ -143,11 +149,12 @@ class _Form:
     def penalty(self):
         """The penalty, which leaves intercepts free; None if there is none."""
         problem = self.problem
-        bounded = (problem.lower, problem.upper) != (-np.inf, np.inf)
+        if self.smooth:
+            return None
         if problem.groups is not None:
             return self._group_penalty()
         if problem.l1 == problem.l2 == 0.0:
-            return self._box() if bounded else None
+            return self._box()
         if problem.upper != np.inf or problem.lower not in (-np.inf, 0.0):
             raise ValueError(
                 "an explicit rule of block coordinate descent takes a penalty or bounds, not both, "
@@ -161,8 +168,6 @@ class _Form:
                 "would bound the intercept too; use fit_intercept=False or the default rules"
             )
         total = problem.l1 + problem.l2
-        if problem.l2 == 0.0:
-            return L1(self._spread(problem.l1, 0.0), positive=positive)
         return ElasticNet(self._spread(total, 0.0), problem.l1 / total, positive=positive)
 
     def _box(self):

@@ -27,7 +27,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._backend import is_numpy
+from .._backend import input_namespace, is_numpy
 from .._base import SkkdEstimator
 from ..solvers import run
 from ._affinity import check_affinity, knn_affinity, knn_index, new_affinity, rbf_affinity
@@ -100,7 +100,7 @@ class HarmonicLabelPropagation(ClassifierMixin, SkkdEstimator):
         Labels of the training samples.
     n_iter_ : int
         Updates made, at least one; one for a direct solution.
-    objective_path_ : ndarray of shape (n_iter_ + 1,)
+    objective_path_ : ndarray of shape (n_updates + 1,)
         Energy at the start and after each update.
     solver_ : str
         The solver that was used.
@@ -261,18 +261,16 @@ class HarmonicLabelPropagation(ClassifierMixin, SkkdEstimator):
             training samples.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
         _refuse_devices(X)
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
         index = getattr(self, "_index", None)
         weights = new_affinity(self.kernel, X, self.X_, index, self.gamma)
         dtype = self.label_distributions_.dtype
         return np.asarray(weights @ self.label_distributions_.astype(np.float64)).astype(dtype)
 
     def _validate(self, X, y):
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=True
-        )
         _refuse_devices(X)
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
         return X, np.asarray(y)
 
     def _graph(self, X):
@@ -380,7 +378,8 @@ def _check_every_component_has_a_label(W, labelled):
 
 
 def _refuse_devices(X):
-    if not is_numpy(X):
+    xp, _, _ = input_namespace(X)
+    if not is_numpy(xp.asarray(0.0)):
         raise ValueError(
             f"HarmonicLabelPropagation runs on NumPy arrays and SciPy matrices, got "
             f"{type(X).__name__}; move X to the host, for example with numpy.asarray"

@@ -146,13 +146,16 @@ def conjugate_gradients(system, start):
     P, rho = Z, np.sum(R * Z, axis=0)
     for index in count():
         violation = _largest(Z[:, :-1])
+        error = _proven_error(violation, X[:, -1], Z[:, -1])
+        # Exact arithmetic would have ended by then, or the residual is all that rounding leaves.
+        over = index > 2 * len(start) + _REFRESH or (violation <= _ROUNDING and error < np.inf)
         yield ForestIterate(
             params=X[:, :-1].copy(),
             value=system.value(X[:, :-1], R[:, :-1]),
             violation=violation,
-            error=_proven_error(violation, X[:, -1], Z[:, -1]),
+            error=error,
             index=index,
-            status="rounding" if index and violation <= _ROUNDING else None,
+            status="rounding" if index and over else None,
         )
         Q = system.A @ P
         step = _ratio(rho, np.sum(P * Q, axis=0))
@@ -164,6 +167,7 @@ def conjugate_gradients(system, start):
 
 
 def _proven_error(violation, steps, residual):
+    """The bound of the docstring above, with room for rounding in the residual."""
     unsolved = _largest(residual)
     if unsolved >= 1.0:
         return np.inf
@@ -178,7 +182,8 @@ def direct(system, start):
     R = system.residual(start)
     violation = _largest(R / system.diagonal[:, None])
     yield ForestIterate(start, system.value(start, R), violation, np.inf)
-    X = _factor_and_solve(system)
+    with np.errstate(all="ignore"):  # what is not finite is noticed below
+        X = _factor_and_solve(system)
     error = _off_simplex(X)
     if error > _CERTIFIED and len(start) <= _MENDABLE:
         X = _eliminate(system)
@@ -236,7 +241,7 @@ def _off_simplex(X):
 
 
 def _largest(Z):
-    return float(np.abs(Z).max()) if Z.size else 0.0
+    return float(np.max(np.abs(Z), initial=0.0))
 
 
 def _ratio(numerator, denominator):

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -101,6 +102,51 @@ def test_bench_prints_and_writes(studies, out, call):
     assert status == 1 and "has no bench.py" in errors
     assert "quick" in shown and "1.5" in (out / "bench" / "means.txt").read_text()
     assert (out / "bench" / "means.json").is_file()
+
+
+PARTS = """
+    from experiments._harness import Table
+    PARTS = ("big", "small")
+
+    def run(quick, only=PARTS):
+        for part in only:
+            yield Table(part, ("a",), [(len(only),)])
+"""
+
+
+def test_bench_of_one_part_keeps_the_others(studies, out, call):
+    write_study(studies, study=STUDY, bench=PARTS)
+    assert call("bench", "means")[0] == 0
+    status, shown, _ = call("bench", "means", "--only", "small")
+    assert status == 0 and "small" in shown and "big" not in shown
+    tables = json.loads((out / "bench" / "means.json").read_bytes())["tables"]
+    assert [(table["title"], table["rows"]) for table in tables] == [
+        ("big", [[2]]),
+        ("small", [[1]]),
+    ]
+    # A quick run is never mixed with a full one.
+    assert call("bench", "means", "--quick", "--only", "small")[0] == 0
+    assert len(json.loads((out / "bench" / "means.json").read_bytes())["tables"]) == 1
+
+
+def test_unknown_part_of_a_bench_is_refused(studies, call):
+    write_study(studies, study=STUDY, bench=PARTS)
+    status, _, errors = call("bench", "means", "--only", "huge")
+    assert status == 1 and "no part 'huge'; there are: big, small" in errors
+
+
+def test_tables_before_a_failure_are_kept(studies, out, call):
+    source = """
+        from experiments._harness import Table
+
+        def run(quick):
+            yield Table("first", ("a",), [(1,)])
+            raise RuntimeError("interrupted")
+    """
+    write_study(studies, study=STUDY, bench=source)
+    status, shown, errors = call("bench", "means")
+    assert status == 1 and "first" in shown and "interrupted" in errors
+    assert len(json.loads((out / "bench" / "means.json").read_bytes())["tables"]) == 1
 
 
 def test_bar_on_a_terminal(studies, call, monkeypatch):

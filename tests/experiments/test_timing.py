@@ -4,7 +4,14 @@ import time
 
 import pytest
 
-from experiments._harness import comparison, environment, measure, ratio, read_bandwidth
+from experiments._harness import (
+    Elapsed,
+    comparison,
+    environment,
+    measure,
+    ratio,
+    read_bandwidth,
+)
 from experiments._harness.machine import describe_environment
 
 
@@ -32,6 +39,12 @@ def test_candidates_take_turns():
     measure({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, repeats=3, warmup=0)
     rounds = ["".join(order[i : i + 2]) for i in range(0, len(order), 2)]
     assert rounds == ["ab", "ab", "ba", "ab"]
+
+
+def test_time_taken_elsewhere_counts():
+    timings = measure({"here": lambda: 1.0, "elsewhere": lambda: Elapsed(0.5)}, repeats=3)
+    assert timings["elsewhere"].times == (0.5, 0.5, 0.5) and timings["elsewhere"].first == 0.5
+    assert timings["here"].median < 0.1
 
 
 def test_time_limit_leaves_one_round():

@@ -95,8 +95,8 @@ def test_input_is_left_alone_and_computed_with_in_float64(layout):
 
 
 def test_repeated_entries_of_a_sparse_matrix_add_up():
-    coo = sparse.coo_array(([1.0, 2.0, 3.0], ([0, 0, 1], [0, 0, 1])), shape=(2, 2))
-    assert_allclose(LeastSquares(coo, [0, 0]).lipschitz(), [9.0, 9.0])
+    repeated = sparse.coo_array(([1.0, 2.0, 3.0], ([0, 0, 1], [0, 0, 1])), shape=(2, 2))
+    assert_allclose(LeastSquares(repeated, [0, 0]).lipschitz(), [9.0, 9.0])
     csc = sparse.csc_array(([1.0, 2.0, 3.0], [0, 0, 1], [0, 2, 3]), shape=(2, 2))
     assert_allclose(LeastSquares(csc, [0, 0]).lipschitz(), [9.0, 9.0])
     assert csc.nnz == 3

@@ -10,7 +10,7 @@ from skkd.semi_supervised import HarmonicLabelPropagation
 from tests.contract._callbacks import StopAt
 
 X, TRUTH = make_moons(80, noise=0.1, random_state=0)
-Y = np.where(np.arange(80) < 8, TRUTH, -1)
+Y = np.where(np.arange(80) < 30, TRUTH, -1)
 MODELS = [
     HarmonicLabelPropagation(solver="cg"),
     HarmonicLabelPropagation(solver="tree-bcd"),

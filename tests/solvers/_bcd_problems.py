@@ -21,8 +21,8 @@ SEPARABLE = ("l1", "positive l1", "elastic net", "nonnegative", "box", "l2")
 def rows(seed=0, n=40, p=12):
     """Correlated columns of different scales, and labels that no linear rule gets right."""
     rng = np.random.default_rng(seed)
-    A = rng.standard_normal((n, p)) + 0.7 * rng.standard_normal((n, 1))
-    A *= np.exp(0.7 * rng.standard_normal(p))
+    A = rng.standard_normal((n, p)) + 0.3 * rng.standard_normal((n, 1))
+    A *= np.exp(0.5 * rng.standard_normal(p))
     b = A @ (rng.standard_normal(p) * (rng.random(p) < 0.4)) + rng.standard_normal(n)
     return A, b
 

@@ -56,7 +56,11 @@ def test_fixed_blocks_are_scored_by_their_formulas(rule, norm, seed):
 @pytest.mark.parametrize("rule", ["gs", "gsd", "gsd-h"])
 def test_variable_blocks_take_the_largest_scores(rule, point):
     f, x, G = point
-    divisors = {"gs": 1.0, "gsd": f.lipschitz(), "gsd-h": np.abs(f.hessian_bound(np.arange(12))).sum(1)}
+    divisors = {
+        "gs": 1.0,
+        "gsd": f.lipschitz(),
+        "gsd-h": np.abs(f.hessian_bound(np.arange(12))).sum(1),
+    }
     scores = np.abs(G) / np.sqrt(divisors[rule])
     chosen = first_block(f, None, x, selection=rule, block_size=5)
     np.testing.assert_array_equal(chosen, np.sort(np.argsort(-scores)[:5]))
@@ -154,14 +158,10 @@ def test_average_order_alternates_between_the_ends(n):
     np.testing.assert_array_equal(average_order(scores), expected)
 
 
-@pytest.mark.parametrize(
-    "partition", ["order", "random", "sort", "average", "hsort", "haverage"]
-)
+@pytest.mark.parametrize("partition", ["order", "random", "sort", "average", "hsort", "haverage"])
 def test_named_partitions_cover_every_variable_once(partition):
     f = datafit("least squares")
-    blocks = blocks_of(
-        3, f, partition=partition, selection="cyclic", block_size=5, random_state=0
-    )
+    blocks = blocks_of(3, f, partition=partition, selection="cyclic", block_size=5, random_state=0)
     assert [len(b) for b in blocks] == [5, 5, 2]
     np.testing.assert_array_equal(np.sort(np.concatenate(blocks)), np.arange(12))
     constants = f.bound_row_sums() if partition.startswith("h") else f.lipschitz()
@@ -265,9 +265,7 @@ def test_block_size_follows_the_support():
     A = rng.standard_normal((60, 80))
     f = LeastSquares(A, A[:, :9] @ np.ones(9))
     sizes = []
-    for it in islice(
-        block_coordinate_descent(f, penalty("l1", 80, 2.0), block_size="auto"), 1, 8
-    ):
+    for it in islice(block_coordinate_descent(f, penalty("l1", 80, 2.0), block_size="auto"), 1, 8):
         sizes.append((len(it.block), len(it.support)))
     assert sizes[0][0] == 10
     for (_, support), (size, _) in zip(sizes[:-1], sizes[1:], strict=True):

@@ -135,11 +135,7 @@ def test_cubic_steps_are_stationary_and_beat_a_general_minimiser(constant, rank)
     )
 
     def model(step):
-        return (
-            gradient @ step
-            + 0.5 * step @ H @ step
-            + constant / 6 * np.linalg.norm(step) ** 3
-        )
+        return gradient @ step + 0.5 * step @ H @ step + constant / 6 * np.linalg.norm(step) ** 3
 
     rival = minimize(model, d + 0.1 * radius * rng.standard_normal(5), method="Nelder-Mead")
     assert model(d) <= rival.fun + 1e-10 * abs(model(d))
@@ -180,7 +176,9 @@ def test_backtracking_interpolates_within_its_safeguards():
 
     step = backtrack(0.0, -1.0, steep)
     assert steep(step) < 0
-    assert all(0.1 - 1e-12 <= b / a <= 0.6 + 1e-12 for a, b in zip(tried, tried[1:-1], strict=False))
+    assert all(
+        0.1 - 1e-12 <= b / a <= 0.6 + 1e-12 for a, b in zip(tried, tried[1:-1], strict=False)
+    )
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -46,7 +46,7 @@ class ConstantHessianDatafit(LinearDatafit):
     @cached_property
     def hessian(self):
         """The whole Hessian, of shape (n_variables, n_variables)."""
-        return self._with_ridge(gram(self.A, self.weight))
+        return self.ridge.add_to(gram(self.A, self.weight))
 
     def gradients_before_gram(self):
         """How often the whole gradient is computed before storing the Hessian pays."""

@@ -36,8 +36,8 @@ class LeastSquares(ConstantHessianDatafit):
         Rows; kept by columns, in float64.
     b : array-like of shape (n_rows,)
         Targets.
-    l2 : float >= 0, default=0.0
-        Strength of the ridge on every variable.
+    l2 : float >= 0 or array-like of shape (n_variables,), default=0.0
+        Strength of the ridge on every variable, or on each.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights of the rows, at least 0; integers equal repetition. None counts every row once.
     gram : {"auto", True, False}, default="auto"
@@ -89,8 +89,8 @@ class Logistic(LinearDatafit):
         Rows; kept by columns, in float64.
     b : array-like of shape (n_rows,)
         Labels, -1 or 1.
-    l2 : float >= 0, default=0.0
-        Strength of the ridge on every variable.
+    l2 : float >= 0 or array-like of shape (n_variables,), default=0.0
+        Strength of the ridge on every variable, or on each.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights of the rows, at least 0; integers equal repetition. None counts every row once.
 
@@ -153,8 +153,8 @@ class SquaredHinge(LinearDatafit):
         Rows; kept by columns, in float64.
     b : array-like of shape (n_rows,)
         Labels, -1 or 1.
-    l2 : float >= 0, default=0.0
-        Strength of the ridge on every variable.
+    l2 : float >= 0 or array-like of shape (n_variables,), default=0.0
+        Strength of the ridge on every variable, or on each.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights of the rows, at least 0; integers equal repetition. None counts every row once.
 

@@ -15,8 +15,9 @@ import numpy as np
 from scipy import sparse
 
 from ._base import Datafit, DatafitState, largest_eigenvalue
-from ._checks import column_matrix, number, row_weights
+from ._checks import column_matrix, row_weights
 from ._columns import absolute_row_sums, add_product, gram, gram_norm, squared_norms, take
+from ._ridge import Ridge
 
 __all__ = ["LinearDatafit", "LinearState"]
 
@@ -37,7 +38,7 @@ class LinearDatafit(Datafit):
     def __init__(self, A, l2, sample_weight):
         self.A = column_matrix(A)
         self.n_variables = self.A.shape[1]
-        self.l2 = number(l2, "l2")
+        self.ridge = Ridge(l2, self.n_variables)
         self.weight = row_weights(sample_weight, self.A.shape[0])
 
     def value(self, x):
@@ -49,28 +50,31 @@ class LinearDatafit(Datafit):
         return self.pulled_back(columns, slope, x, block)
 
     def hessian_block(self, x, block):
-        return self.hessian_at(self.logits(x), take(self.A, block))
+        return self.hessian_at(self.logits(x), take(self.A, block), block)
 
     def lipschitz(self):
         return self._lipschitz.copy()
 
     def block_lipschitz(self, block):
+        strength = self.ridge.of(block)
+        if np.ndim(strength):
+            return largest_eigenvalue(self.hessian_bound(block))
         columns = take(self.A, block)
         n, tau = columns.shape
         if tau > n and self.weight is None:  # the other Gram matrix has the same largest eigenvalue
             other = columns.T.tocsc() if sparse.issparse(columns) else columns.T
-            return self.curvature * largest_eigenvalue(gram(other)) + self.l2
-        return self.curvature * largest_eigenvalue(gram(columns, self.weight)) + self.l2
+            return self.curvature * largest_eigenvalue(gram(other)) + strength
+        return self.curvature * largest_eigenvalue(gram(columns, self.weight)) + strength
 
     def hessian_bound(self, block):
-        return self._with_ridge(self.curvature * gram(take(self.A, block), self.weight))
+        return self.ridge.add_to(self.curvature * gram(take(self.A, block), self.weight), block)
 
     def bound_row_sums(self):
         return self._row_sums.copy()
 
     def bound_product(self, d):
         image = self.A @ d
-        return self.curvature * (self.A.T @ self._weighted(image)) + self.l2 * d
+        return self.curvature * (self.A.T @ self._weighted(image)) + self.ridge.of() * d
 
     def bound_norm(self):
         return self._norm
@@ -90,7 +94,7 @@ class LinearDatafit(Datafit):
         value = self.loss_total(z)
         if self.linear is not None:
             value += self.linear @ x
-        return float(value + 0.5 * self.l2 * (x @ x))
+        return float(value + self.ridge.value(x))
 
     def loss_total(self, z):
         """Weighted sum of the losses of all rows."""
@@ -102,9 +106,10 @@ class LinearDatafit(Datafit):
         targets = self.targets if rows is None or self.targets is None else self.targets[rows]
         return self._weighted(self._slope(z, targets), rows)
 
-    def hessian_at(self, z, columns):
-        """Hessian block of some `columns` from `z`."""
-        return self._with_ridge(gram(columns, self._weighted(self._bend(z, self.targets))))
+    def hessian_at(self, z, columns, block):
+        """Hessian block, whose variables have these `columns`, from `z`."""
+        hessian = gram(columns, self._weighted(self._bend(z, self.targets)))
+        return self.ridge.add_to(hessian, block)
 
     def pulled_back(self, columns, slope, x, block=None):
         """Gradient from the `slope` of all rows, whole or in the block of `columns`."""
@@ -115,8 +120,8 @@ class LinearDatafit(Datafit):
         here = slice(None) if block is None else block
         if self.linear is not None:
             gradient += self.linear[here]
-        if self.l2:
-            gradient += self.l2 * x[here]
+        if self.ridge.largest > 0.0:
+            gradient += self.ridge.of(block) * x[here]
         return gradient
 
     def _loss(self, z, targets):
@@ -133,25 +138,20 @@ class LinearDatafit(Datafit):
 
     @cached_property
     def _lipschitz(self):
-        return self.curvature * squared_norms(self.A, self.weight) + self.l2
+        return self.curvature * squared_norms(self.A, self.weight) + self.ridge.of()
 
     @cached_property
     def _row_sums(self):
-        return self.curvature * absolute_row_sums(self.A, self.weight) + self.l2
+        return self.curvature * absolute_row_sums(self.A, self.weight) + self.ridge.of()
 
     @cached_property
     def _norm(self):
-        return self.curvature * gram_norm(self.A, self.weight) + self.l2
+        return self.curvature * gram_norm(self.A, self.weight) + self.ridge.largest
 
     def _weighted(self, values, rows=None):
         if self.weight is None:
             return values
         return values * (self.weight if rows is None else self.weight[rows])
-
-    def _with_ridge(self, matrix):
-        if self.l2:
-            matrix[np.diag_indices_from(matrix)] += self.l2
-        return matrix
 
 
 class LinearState(DatafitState):
@@ -176,12 +176,12 @@ class LinearState(DatafitState):
         return self.datafit.pulled_back(columns, self._slopes(), self.x, block)
 
     def hessian_block(self, block):
-        return self.datafit.hessian_at(self.z, self.columns(block))
+        return self.datafit.hessian_at(self.z, self.columns(block), block)
 
     def line(self, block, d):
         datafit, z, x = self.datafit, self.z, self.x
         image = self.columns(block) @ d
-        norms = 0.5 * datafit.l2 * np.array([x @ x, 2.0 * (x[block] @ d), d @ d])
+        norms = datafit.ridge.along(x, block, d)
         if datafit.linear is not None:
             norms[:2] += datafit.linear @ x, datafit.linear[block] @ d
 

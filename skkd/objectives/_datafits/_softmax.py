@@ -29,7 +29,7 @@ import numpy as np
 from scipy import sparse
 
 from ._base import Datafit, DatafitState
-from ._checks import column_matrix, number, one_hot_rows, row_weights
+from ._checks import column_matrix, one_hot_rows, row_weights
 from ._columns import (
     absolute_row_sums,
     add_product,
@@ -41,6 +41,7 @@ from ._columns import (
     take,
 )
 from ._linear import LOGISTIC_BEND
+from ._ridge import Ridge
 
 __all__ = ["Softmax"]
 
@@ -56,8 +57,8 @@ class Softmax(Datafit):
         Rows; kept by columns, in float64.
     Y : array-like of shape (n_rows, n_classes) or (n_rows,)
         Rows of probabilities, such as one-hot rows, or labels 0, 1, ...
-    l2 : float >= 0, default=0.0
-        Strength of the ridge on every variable.
+    l2 : float >= 0 or array-like of shape (n_variables,), default=0.0
+        Strength of the ridge on every variable, or on each.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights of the rows, at least 0; integers equal repetition. None counts every row once.
     n_classes : int >= 2, default=None
@@ -100,7 +101,7 @@ class Softmax(Datafit):
         self.Y = one_hot_rows(Y, self.A.shape[0], n_classes)
         self.n_classes = self.Y.shape[1]
         self.n_variables = self.A.shape[1] * self.n_classes
-        self.l2 = number(l2, "l2")
+        self.ridge = Ridge(l2, self.n_variables)
         self.weight = row_weights(sample_weight, self.A.shape[0])
 
     def value(self, x):
@@ -113,23 +114,23 @@ class Softmax(Datafit):
         return self.hessian_at(self.probabilities(self.logits(x)), block)
 
     def lipschitz(self):
-        return np.repeat(0.25 * self._squared_norms, self.n_classes) + self.l2
+        return np.repeat(0.25 * self._squared_norms, self.n_classes) + self.ridge.of()
 
     def hessian_bound(self, block):
         features, classes = self.split(block)
         kappa = min(self.n_classes, len(np.unique(classes)) + 1)
         coupling = 0.5 * ((classes[:, None] == classes) - 1.0 / kappa)
-        return self._with_ridge(coupling * self._gram_of(features))
+        return self.ridge.add_to(coupling * self._gram_of(features), block)
 
     def bound_row_sums(self):
         of_classes = 1.0 - 1.0 / self.n_classes
-        return np.repeat(self._feature_sums * of_classes, self.n_classes) + self.l2
+        return np.repeat(self._feature_sums * of_classes, self.n_classes) + self.ridge.of()
 
     def bound_product(self, d):
         D = d.reshape(-1, self.n_classes)
         D = 0.5 * (D - D.mean(axis=1, keepdims=True))
         image = self.A.T @ self._weighted(self.A @ D)
-        return image.ravel() + self.l2 * d
+        return image.ravel() + self.ridge.of() * d
 
     def bound_norm(self):
         return self._norm
@@ -162,7 +163,7 @@ class Softmax(Datafit):
 
     def value_at(self, Z, x):
         """Value from `Z`; `x` enters the ridge only."""
-        return float(self.loss_total(Z) + 0.5 * self.l2 * (x @ x))
+        return float(self.loss_total(Z) + self.ridge.value(x))
 
     def probabilities(self, Z):
         """Softmax of the rows of `Z`."""
@@ -172,7 +173,7 @@ class Softmax(Datafit):
     def gradient_at(self, P, x, block=None):
         """Gradient from the probabilities, whole or in a block."""
         if block is None:
-            return (self.A.T @ self._weighted(P - self.Y)).ravel() + self.l2 * x
+            return (self.A.T @ self._weighted(P - self.Y)).ravel() + self.ridge.of() * x
         features, classes = self.split(block)
         slopes = self._weighted(P[:, classes] - self.Y[:, classes])
         columns = take(self.A, features)
@@ -180,7 +181,7 @@ class Softmax(Datafit):
             gradient = np.asarray(scaled(columns, slopes).sum(axis=0)).ravel()
         else:
             gradient = np.einsum("ij,ij->j", columns, slopes)
-        return gradient + self.l2 * x[block]
+        return gradient + self.ridge.of(block) * x[block]
 
     def hessian_at(self, P, block):
         """Hessian block from the probabilities."""
@@ -188,7 +189,7 @@ class Softmax(Datafit):
         columns, shares = take(self.A, features), P[:, classes]
         same = gram(scaled(columns, self._weighted(np.sqrt(shares), root=True)))
         cross = gram(scaled(columns, self._weighted(shares, root=True)))
-        return self._with_ridge((classes[:, None] == classes) * same - cross)
+        return self.ridge.add_to((classes[:, None] == classes) * same - cross, block)
 
     def _gram_of(self, features):
         """Entries of the Gram matrix for features that may repeat."""
@@ -202,11 +203,6 @@ class Softmax(Datafit):
         weight = np.sqrt(self.weight) if root else self.weight
         return values * (weight if values.ndim == 1 else weight[:, None])
 
-    def _with_ridge(self, matrix):
-        if self.l2:
-            matrix[np.diag_indices_from(matrix)] += self.l2
-        return matrix
-
     @cached_property
     def _squared_norms(self):
         return squared_norms(self.A, self.weight)
@@ -218,7 +214,7 @@ class Softmax(Datafit):
     @cached_property
     def _norm(self):
         # The matrix (I - 11'/K) / 2 has the largest eigenvalue 1/2.
-        return 0.5 * gram_norm(self.A, self.weight) + self.l2
+        return 0.5 * gram_norm(self.A, self.weight) + self.ridge.largest
 
 
 class SoftmaxState(DatafitState):
@@ -245,7 +241,7 @@ class SoftmaxState(DatafitState):
         datafit, Z, x = self.datafit, self.Z, self.x
         image = np.zeros_like(Z)
         self._add_image(image, block, d)
-        norms = 0.5 * datafit.l2 * np.array([x @ x, 2.0 * (x[block] @ d), d @ d])
+        norms = datafit.ridge.along(x, block, d)
 
         def value_at(t):
             losses = datafit.loss_total(Z + t * image)

@@ -33,9 +33,14 @@ Andrew, G., Gao, J., "Scalable training of L1-regularized log-linear models", IC
 import numpy as np
 
 from ._armijo import backtrack
-from ._factors import Factor
 from ._problem import has
-from ._subproblems import group_minimum, piecewise_minimum, proximal_minimum
+from ._subproblems import (
+    group_minimum,
+    piecewise_minimum,
+    proximal_minimum,
+    reach,
+    towards_minimum,
+)
 from ._updates import Update
 
 __all__ = ["ProxGradientUpdate", "ProxNewtonUpdate", "TwoMetricUpdate"]
@@ -47,13 +52,8 @@ class ProxGradientUpdate(Update):
     """A proximal gradient step with the constant of the block."""
 
     def step(self, state, block, key, gradient):
-        constant = self.problem.block_lipschitz(block, key) or 1.0
         x_b = state.x[block]
-        _place(
-            state,
-            block,
-            self.problem.penalty.prox(x_b - gradient / constant, 1.0 / constant, block),
-        )
+        _place(state, block, _proximal_target(self.problem, x_b, gradient, block, key))
 
 
 class ProxNewtonUpdate(Update):
@@ -74,7 +74,9 @@ class ProxNewtonUpdate(Update):
             return
         d = target - x_b
         before = problem.block_penalty(x_b, block)
-        slope = float(gradient @ d) + problem.block_penalty(target, block) - before
+        change = float(gradient @ d) + problem.block_penalty(target, block) - before
+        # The second bound holds at a minimiser of the model, and keeps its digits where d is tiny.
+        slope = min(change, -float(d @ H @ d))
         along = state.line(block, d)
         step = backtrack(
             state.value() + before,
@@ -122,13 +124,21 @@ class TwoMetricUpdate(Update):
         held = _held(x_b, v, constants, lower, upper)
         free = np.flatnonzero(~held & (lower < upper))
         H = state.hessian_block(block) if self.curved else problem.bound(block, key)
-        d = np.where(held, -v / max(float(np.sum(constants[held])), np.min(constants)), 0.0)
+        d = np.where(held, np.where(v > 0, lower, upper) - x_b, 0.0)
         if len(free):
             metric = H[np.ix_(free, free)] + np.diag(squares[free])
-            d[free] = -Factor(metric).solve(v[free])
+            d[free] = _newton_step(metric, x_b[free], v[free], lower[free], upper[free])
+            flat = free[np.diagonal(metric) <= 0]  # only the penalty moves these: to its end
+            d[flat] = _to_the_end(x_b[flat], v[flat], lower[flat], upper[flat])
         target = _search(problem, state, block, d, v, held, lower, upper)
-        if target is not None:
-            _place(state, block, target)
+        if target is None:  # rounding, or a bound in the way: a step that cannot fail
+            target = _proximal_target(problem, x_b, gradient, block, key)
+        _place(state, block, target)
+
+
+def _proximal_target(problem, x_b, gradient, block, key):
+    constant = problem.block_lipschitz(block, key) or 1.0
+    return problem.penalty.prox(x_b - gradient / constant, 1.0 / constant, block)
 
 
 def _orthant(x, gradient, l1, lower, upper):
@@ -151,10 +161,26 @@ def _orthant(x, gradient, l1, lower, upper):
 
 
 def _held(x, v, constants, lower, upper):
-    """Variables at, or close to, an end of their interval that they are pushed towards."""
-    moves = np.abs(x - np.clip(x - v / constants, lower, upper))
-    near = min(_NEAR * float(np.max(np.abs(x))), float(np.max(moves)))
-    return ((x <= lower + near) & (v > 0)) | ((x >= upper - near) & (v < 0))
+    """Variables close to an end of their interval that a gradient step takes there."""
+    target = np.clip(x - v / constants, lower, upper)
+    near = min(_NEAR * float(np.max(np.abs(x))), float(np.max(np.abs(x - target))))
+    down = (x <= lower + near) & (v > 0) & (target == lower)
+    return down | ((x >= upper - near) & (v < 0) & (target == upper))
+
+
+def _newton_step(metric, x, v, lower, upper):
+    """Newton step, and down a slope without curvature to the first end of an interval."""
+    d, way = towards_minimum(metric, v)
+    if way is None:
+        return d
+    furthest = float(np.min(reach(x, way, np.where(way > 0, upper, lower))))
+    return d + way * (furthest if 0 < furthest < np.inf else 1.0)
+
+
+def _to_the_end(x, v, lower, upper):
+    """Step to the end of the interval where a linear function is least, if that end is finite."""
+    end = np.where(v > 0, lower, np.where(v < 0, upper, x))
+    return np.where(np.isfinite(end), end, x - v) - x
 
 
 def _search(problem, state, block, d, v, held, lower, upper):

@@ -93,8 +93,8 @@ def minimize_bcd(
     result : OptimizeResult
         With ``x``, ``fun``, ``nit``, ``success``, ``status`` (0 converged, 1 `max_iter` reached,
         2 updates move nothing any more, 3 the sequence of blocks is used up, 99 stopped by the
-        callback), ``message``, ``violation``, ``partition``, ``selection`` and ``update`` (the
-        rules used, "auto" resolved). A run that ends with status 2 is a success if its violation
+        callback), ``message``, ``violation`` and ``rules`` (partition, selection and update,
+        "auto" resolved). A run that ends with status 2 is a success if its violation
         is below 1e-7 of the larger of 1 and the first one. With `record_path` also
         ``objective_path`` of shape (nit + 1,), ``violation_path`` of the same shape (nan where it
         was not looked at), ``time_path`` (seconds since the start), ``blocks`` (list of nit
@@ -193,7 +193,8 @@ def minimize_bcd(
                   hessian_bound           quadratic it is exact, otherwise a line search follows
     two-metric    hessian_block or        Newton step on the variables that are free to move,
                   hessian_bound,          projected; for penalties made of absolute values,
-                  lipschitz               squares and bounds
+                  lipschitz,              squares and bounds
+                  block_lipschitz
     ============= ======================= ==========================================================
 
     **Automatic choices.** Without a penalty the selection is "gsd" and the update "bound" for
@@ -305,7 +306,7 @@ class _Path:
 
 
 def _violation(iterate):
-    return np.float64(iterate.violation)
+    return iterate.violation
 
 
 def _hook(callback, path):
@@ -357,7 +358,6 @@ def _result(descent, outcome, path, target, rounding, max_iter):
         status, message = 1, f"max_iter={max_iter} updates did not reach the tolerance; raise it."
     else:
         status, message = 3, "The sequence of blocks is used up."
-    partition, selection, update = descent.rules.names
     result = OptimizeResult(
         x=last.params,
         fun=last.value,
@@ -365,10 +365,8 @@ def _result(descent, outcome, path, target, rounding, max_iter):
         success=status == 0 or (status == 2 and violation <= rounding),
         status=status,
         message=message,
-        violation=violation,
-        partition=partition,
-        selection=selection,
-        update=update,
+        violation=float(violation),
+        rules=descent.rules.names,
     )
     result.update(path.fields() if path else {})
     return result

@@ -96,6 +96,19 @@ class Problem:
                 self._factors[key] = factor
         return factor
 
+    def offers(self, method):
+        """Whether the datafit has a method, and every method that this one falls back on."""
+        if not has(self.datafit, method):
+            return False
+        try:
+            if method == "lipschitz":
+                self.lipschitz  # noqa: B018
+            elif method == "block_lipschitz":
+                self.datafit.block_lipschitz(self.everything[:1])
+        except NotImplementedError:
+            return False
+        return True
+
     def init(self, x):
         """A state of the datafit at `x`."""
         init = getattr(self.datafit, "init", None)

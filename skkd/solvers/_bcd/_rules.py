@@ -78,7 +78,7 @@ _UPDATES = {
     "exact": ("smooth", ("hessian_bound",), "prox-newton", ExactUpdate),
     "prox-gradient": ("penalised", ("block_lipschitz",), "gradient", ProxGradientUpdate),
     "prox-newton": ("penalised", (), "newton", ProxNewtonUpdate),
-    "two-metric": ("penalised", ("lipschitz",), "newton", TwoMetricUpdate),
+    "two-metric": ("penalised", ("lipschitz", "block_lipschitz"), "newton", TwoMetricUpdate),
 }
 
 _DEFAULT_SIZE = 10
@@ -187,7 +187,7 @@ def _automatic_selection(problem, selection, fixed):
     if selection != "auto":
         return selection
     greedy = "gsd" if problem.penalty is None else "gs-q"
-    if has(problem.datafit, "lipschitz"):
+    if problem.offers("lipschitz"):
         return greedy
     if problem.penalty is None:
         return "gs"
@@ -197,16 +197,15 @@ def _automatic_selection(problem, selection, fixed):
 def _automatic_update(problem, update, partition, selection):
     if not isinstance(update, str) or update != "auto":
         return update
-    datafit = problem.datafit
     if problem.penalty is not None:
-        curved = has(datafit, "hessian_block") or has(datafit, "hessian_bound")
+        curved = problem.offers("hessian_block") or problem.offers("hessian_bound")
         return "prox-newton" if curved else "prox-gradient"
-    if problem.quadratic and has(datafit, "hessian_bound"):
+    if problem.quadratic and problem.offers("hessian_bound"):
         forests = isinstance(selection, str) and selection.startswith("tree-")
         on_graph = isinstance(partition, str) and partition in ("red-black", "tree")
         return "exact" if forests or on_graph else "bound"
     for candidate in ("newton", "bound", "gradient"):
-        if all(has(datafit, method) for method in _UPDATES[candidate][1]):
+        if all(problem.offers(method) for method in _UPDATES[candidate][1]):
             return candidate
     return "adaptive"
 
@@ -254,7 +253,7 @@ def _check_update(problem, name, selection):
             f"time, got update {name!r}: use 'exact'"
         )
     if name in ("prox-newton", "two-metric"):
-        curved = has(problem.datafit, "hessian_block") or has(problem.datafit, "hessian_bound")
+        curved = problem.offers("hessian_block") or problem.offers("hessian_bound")
         if not curved:
             _check_methods(problem, "update", name, ("hessian_block",))
     if name == "two-metric" and not has(problem.penalty, "pieces"):
@@ -277,7 +276,7 @@ def _check_kind(problem, role, name, kind, remedy):
 
 
 def _check_methods(problem, role, name, methods):
-    missing = [method for method in methods if not has(problem.datafit, method)]
+    missing = [method for method in methods if not problem.offers(method)]
     if missing:
         raise ValueError(
             f"{role} {name!r} needs {', '.join(missing)} of the datafit, which "

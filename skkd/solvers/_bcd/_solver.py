@@ -69,10 +69,16 @@ def block_coordinate_descent(
     adaptive_shrink : float in (0, 1], default=1.0
         By what the update "adaptive" multiplies its estimates before each step.
 
-    Yields
+    Returns
+    -------
+    iterates : generator of BlockIterate
+        The start first, then one after each update; without an end, unless `selection` is a
+        sequence.
+
+    Raises
     ------
-    iterate : BlockIterate
-        The start first, then one after each update.
+    ValueError
+        If rules do not go together, with the reason and a remedy.
 
     See Also
     --------
@@ -115,6 +121,15 @@ def block_coordinate_descent(
 class BlockIterate:
     """State of block coordinate descent after some number of updates.
 
+    Parameters
+    ----------
+    descent : object
+        The run that it is an iterate of.
+    block : ndarray of int or None
+        Variables of the last update; None at the start.
+    status : str or None
+        "stagnated" once updates no longer move the point.
+
     Attributes
     ----------
     params : ndarray of shape (n_variables,)
@@ -145,7 +160,7 @@ class BlockIterate:
     def violation(self):
         """Largest violation of the optimality conditions; costs a gradient if not known yet."""
         if self._violation is None:
-            self._violation = self._descent.violation_of(self)
+            self._violation = np.float64(self._descent.violation_of(self))
         return self._violation
 
     @property
@@ -260,7 +275,7 @@ class Descent:
         before = self.x[block]
         self.rules.update.step(self.state, block, key, gradient)
         self.index += 1
-        moved = not np.array_equal(before, self.x[block])
+        moved = bool((before != self.x[block]).any())
         if moved:
             self._gradient = None
             self.value = self._evaluate()

@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 
 from ._factors import Factor
 
-__all__ = ["group_minimum", "piecewise_minimum", "proximal_minimum"]
+__all__ = ["group_minimum", "piecewise_minimum", "proximal_minimum", "reach", "towards_minimum"]
 
 _ROUNDS = 200
 _SWEEPS = 5
@@ -69,28 +69,38 @@ def _solve_free(H, q, u, l1, lower, upper):
         if not len(free):
             return
         start = u[free]
-        d, longest = _towards_minimum(H[np.ix_(free, free)], q[free] + l1[free] * np.sign(start))
+        slope = q[free] + l1[free] * np.sign(start)
+        minimum, way = towards_minimum(H[np.ix_(free, free)], slope)
+        d, longest = (minimum, 1.0) if way is None else (way, np.inf)
         limit = np.where(d > 0, upper[free], lower[free])
         limit = np.where(kinked[free] & (start * d < 0), 0.0, limit)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            reach = np.where(d == 0, np.inf, (limit - start) / d)
-        step = min(longest, float(np.min(reach)))
+        lengths = reach(start, d, limit)
+        step = min(longest, float(np.min(lengths)))
         if not np.isfinite(step):
             return
-        u[free] = np.where(reach <= step, limit, start + step * d)
+        u[free] = np.where(lengths <= step, limit, start + step * d)
         if step == longest:
             return
         q = q + H[:, free] @ (u[free] - start)
 
 
-def _towards_minimum(H, slope):
-    """Step to the minimum of a quadratic and 1; or, where it has none, a way down and infinity."""
+def reach(start, d, limit):
+    """How far along `d` each variable gets to its limit."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(d == 0, np.inf, (limit - start) / d)
+
+
+def towards_minimum(H, slope):
+    """Step to the minimum of a quadratic, and a way down along which it has no curvature.
+
+    The way is None where there is none, and the quadratic has a minimum.
+    """
     factor = Factor(H)
     d = -factor.solve(slope)
     flat = factor.scale * (slope + H @ d)
     if np.linalg.norm(flat) > _FLAT * np.linalg.norm(factor.scale * slope):
-        return -factor.scale * flat, np.inf
-    return d, 1.0
+        return d, -factor.scale * flat
+    return d, None
 
 
 def group_minimum(H, gradient, x, groups, weights):

@@ -30,7 +30,7 @@ __all__ = ["group_iterates"]
 
 _FIRST = 20  # groups of the first working set
 _GROWTH = 1.0
-_SHARE = 0.03
+_SHARE = 0.1
 _STUCK = 3  # passes without progress after which rounding is to blame
 
 
@@ -91,7 +91,7 @@ class _GroupSolver:
         self.features = np.empty(0, dtype=np.intp)
         self.index = 0
         with single_blas_thread():
-            self.loss = make_loss(problem, self.design)
+            self.loss = make_loss(problem)
             if start is not None:
                 self._start_from(np.asarray(start, dtype=float))
             self._look()
@@ -100,7 +100,7 @@ class _GroupSolver:
         coef = start[:-1, 0]
         used = group_norms(coef[self.order], self.starts) > 0.0
         self._add(np.flatnonzero(used), coef)
-        self.loss.intercept = float(start[-1, 0]) + self.loss.means @ self.loss.w
+        self.loss.set_intercept(float(start[-1, 0]))
 
     def iterates(self, tol):
         """Endless generator of iterates."""
@@ -132,7 +132,7 @@ class _GroupSolver:
         self.scores = group_norms(correlations[self.order], self.starts) / self.lam
         worst = float(self.scores.max())
         self.value, bound = self.loss.bounds(1.0 if worst <= 1.0 else 1.0 / worst)
-        self.gap = max(self.value - bound, 0.0)
+        self.gap = np.float64(max(self.value - bound, 0.0))  # the driver wants an array
 
     def _advance(self, tol):
         """Let violators in and minimise on the working set."""
@@ -144,6 +144,8 @@ class _GroupSolver:
         if found.size > room:
             found = found[np.argpartition(-scores[found], room - 1)[:room]]
         self._add(found)
+        if not self.members.size:
+            return
         share = _SHARE if found.size else 0.0
         self.loss.minimise(max(0.3 * tol, share * self.gap), self.gap)
 
@@ -158,5 +160,6 @@ class _GroupSolver:
         features = self.order[places]
         self.members = np.concatenate((self.members, groups))
         self.features = np.concatenate((self.features, features))
-        columns = np.asarray(self.design.columns(features).T, dtype=float)
-        self.loss.extend(columns, sizes, self.lam[groups], None if coef is None else coef[features])
+        self.loss.extend(
+            features, sizes, self.lam[groups], None if coef is None else coef[features]
+        )

@@ -13,7 +13,7 @@ of which no term is negative.
 
 import numpy as np
 
-__all__ = ["feasible_shrink", "group_norms", "quadratic_gap"]
+__all__ = ["diagonal", "feasible_shrink", "group_norms", "quadratic_gap"]
 
 
 def group_norms(x, starts):
@@ -21,9 +21,14 @@ def group_norms(x, starts):
     return np.sqrt(np.add.reduceat(x * x, starts[:-1])) if starts.size > 1 else np.empty(0)
 
 
+def diagonal(A):
+    """The diagonal of a square matrix as a view that can be written to."""
+    return np.einsum("ii->i", A)
+
+
 def feasible_shrink(norms, lam):
     """The largest factor up to one that takes every norm below its bound."""
-    worst = float(np.max(norms / lam, initial=0.0))
+    worst = float((norms / lam).max(initial=0.0))
     return 1.0 if worst <= 1.0 else 1.0 / worst
 
 

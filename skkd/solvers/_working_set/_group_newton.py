@@ -29,7 +29,7 @@ import numpy as np
 from scipy.linalg.blas import dsyrk
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 
-from ._group_gap import group_norms, quadratic_gap
+from ._group_gap import diagonal, group_norms, quadratic_gap
 
 __all__ = ["newton_cost", "newton_steps"]
 
@@ -39,10 +39,12 @@ _OVERHEAD = 4e-4  # seconds of a step outside BLAS
 
 
 def newton_cost(problem):
-    """Seconds that a Newton step takes, roughly."""
+    """Seconds that a Newton step takes, roughly; infinite where it would take too much memory."""
+    if not problem.newton_fits():
+        return np.inf
     used, m = np.count_nonzero(problem.w), problem.target.size
     few, many = min(used, m), max(used, m)
-    products = 0.0 if used < m and problem.gram is not None else 0.5 * few * few * many
+    products = 0.0 if problem.gram is not None else 0.5 * few * few * many
     return _OVERHEAD + (products + few**3 / 3.0) / _RATE
 
 
@@ -97,15 +99,18 @@ class _Point:
 
     def __init__(self, problem, tau):
         self.problem, self.tau = problem, tau
-        self.sizes = np.diff(problem.starts)
-        self.used = np.flatnonzero(np.repeat(tau > 0.0, self.sizes))
+        sizes = problem.starts[1:] - problem.starts[:-1]
         self.damping = 1.0 + problem.l2 * tau
-        self.root = np.sqrt(np.repeat(tau / self.damping, self.sizes)[self.used])
-        self.few_rows = problem.gram is None and self.used.size >= problem.target.size
+        each = np.repeat(tau, sizes)
+        damping = 1.0 + problem.l2 * each
+        self.used = each.nonzero()[0]
+        self.root = np.sqrt(each[self.used] / damping[self.used])
+        self.all_gram = problem.newton_gram()
+        self.few_rows = self.all_gram is None and self.used.size >= problem.target.size
         r, v = self._ridge_dual() if self.few_rows else self._ridge_primal()
-        self.c = v / np.repeat(self.damping, self.sizes)
+        self.c = v / damping
         self.norms = group_norms(self.c, problem.starts)
-        self.w = np.repeat(tau, self.sizes) * self.c
+        self.w = each * self.c
         w_norms = tau * self.norms
         square = r + problem.l2 * (w_norms @ w_norms)
         size = problem.lam @ w_norms
@@ -132,16 +137,16 @@ class _Point:
     def _ridge_primal(self):
         """As :meth:`_ridge_dual` from the Gram matrix of the coefficients in use."""
         problem, used, root = self.problem, self.used, self.root
-        if problem.gram is not None:
-            self.gram = problem.gram[used]
-            inner, image = self.gram[:, used], problem.rows_target[used]
+        if self.all_gram is not None:
+            gram = self.all_gram[used]
+            inner, image = gram[:, used], problem.rows_target[used]
         else:
             rows = problem.rows[used]
             inner, image = rows @ rows.T, rows @ problem.target
         self.factor = _factor(root[:, None] * inner * root)
         w = root * dpotrs(self.factor, root * image, lower=1)[0] if used.size else image
-        if problem.gram is not None:
-            v = problem.rows_target - w @ self.gram
+        if self.all_gram is not None:
+            v = problem.rows_target - w @ gram
             square = problem.target @ problem.target - w @ (image + v[used])
             return max(square, 0.0), v
         r = problem.target - w @ rows
@@ -151,7 +156,7 @@ class _Point:
         """Rows and columns `chosen` of the Hessian of Phi."""
         problem = self.problem
         members, sizes = _members(problem.starts, chosen)
-        c, rows = self.c[members], problem.rows if problem.gram is None else problem.gram
+        c, rows = self.c[members], problem.rows if self.all_gram is None else self.all_gram
         images = _combined(rows[members], c, sizes)
         if self.few_rows:
             half = dtrtrs(self.factor, images.T, lower=1)[0]
@@ -163,13 +168,13 @@ class _Point:
                 H = H - half.T @ half
         damping = self.damping[chosen]
         H = H / damping[:, None] / damping
-        H[np.diag_indices_from(H)] += problem.l2 * self.norms[chosen] ** 2 / damping
+        diagonal(H)[:] += problem.l2 * self.norms[chosen] ** 2 / damping
         return H
 
     def _products(self, images, members, c, sizes):
         """Products of the groups' images with each other and with the columns in use."""
         problem = self.problem
-        if problem.gram is None:
+        if self.all_gram is None:
             return images @ images.T, images @ problem.rows[self.used].T
         H = _combined(images.T[members], c, sizes)
         return H, images[:, self.used]
@@ -177,7 +182,7 @@ class _Point:
 
 def _factor(A):
     """Lower Cholesky factor of I + A."""
-    A[np.diag_indices_from(A)] += 1.0
+    diagonal(A)[:] += 1.0
     return dpotrf(A, lower=1, overwrite_a=1)[0]
 
 
@@ -198,31 +203,27 @@ def _combined(rows, c, sizes):
 
 def _direction(point, rhs):
     """Minimise ``d' H d / 2 - rhs' d`` over ``tau + d >= 0`` by an active set."""
-    tau = point.tau
-    chosen = np.flatnonzero((tau > 0.0) | (rhs > 0.0))
-    step = np.zeros_like(tau)
+    step = np.zeros_like(point.tau)
+    chosen = np.flatnonzero((point.tau > 0.0) | (rhs > 0.0))
     if chosen.size == 0:
         return step
-    H, b, t = point.hessian(chosen), rhs[chosen], tau[chosen]
-    ridge = 1e-13 * np.trace(H) / chosen.size + 1e-300
+    H, b, t = point.hessian(chosen), rhs[chosen], point.tau[chosen]
+    diagonal(H)[:] += 1e-13 * H.trace() / chosen.size + 1e-300
     free = np.ones(chosen.size, dtype=bool)
-    d = -t
+    d, slack = -t, 1e-12 * np.abs(b).max()
     for _ in range(20):
-        d = -t.copy()
-        inside, outside = np.flatnonzero(free), np.flatnonzero(~free)
-        if inside.size:
-            sub = H[np.ix_(inside, inside)]
-            sub[np.diag_indices_from(sub)] += ridge
-            right = b[inside] + H[np.ix_(inside, outside)] @ t[outside]
-            factor, info = dpotrf(sub, lower=1)
-            if info:
-                break
-            d[inside] = dpotrs(factor, right, lower=1)[0]
-        negative = free & (t + d < 0.0)
+        inside = free.nonzero()[0]
+        right = b if inside.size == b.size else (b + H[:, ~free] @ t[~free])[inside]
+        factor, info = dpotrf(H if inside.size == b.size else H[inside][:, inside], lower=1)
+        if info:
+            break
+        d = -t
+        d[inside] = dpotrs(factor, right, lower=1)[0]
+        negative = (t + d < 0.0) & free
         if negative.any():
             free &= ~negative
             continue
-        wanted = ~free & (b - H @ d > 1e-12 * np.max(np.abs(b)))
+        wanted = (b - H @ d > slack) & ~free
         if not wanted.any():
             break
         free |= wanted

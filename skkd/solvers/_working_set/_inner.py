@@ -8,11 +8,17 @@ bends at the kinks ends it.
 import numpy as np
 from scipy.linalg.lapack import spotrf, spotrs
 
+from ._anderson import SWEEPS, extrapolation_weights
+
 __all__ = ["GramQuadratic"]
+
+_MAX_ROUNDS = 100  # of sweeps and a Newton step or an extrapolation
 
 
 class GramQuadratic:
     """A quadratic on a growing set of coordinates, with its Gram matrix in float32.
+
+    Coordinates are those of columns of unit size: the coefficient of column j times its size.
 
     Parameters
     ----------
@@ -27,15 +33,13 @@ class GramQuadratic:
 
         self._kernels = kernels
         self._acceleration = acceleration
-        self.retarget(problem)
+        self._problem = problem
         self.size = 0
         self.gram = np.empty((0, 0), dtype=np.float32)
-        self.newton_steps = 0
-        self.sweeps = 0
 
     def retarget(self, problem):
         """Go on with the strength and bounds of another problem."""
-        self._limits = (float(problem.l1), float(problem.lower), float(problem.upper))
+        self._problem = problem
 
     @property
     def leading(self):
@@ -62,40 +66,92 @@ class GramQuadratic:
         if self.gram is not old or kept.size < self.size:
             self.gram[: kept.size, : kept.size] = old[np.ix_(kept, kept)]
         self.size = size
-        return self.gram[:size, :size]
+        return self.leading
 
-    def minimise(self, w, q, tol, *, max_newton=100):
-        """Minimise from `w`, whose negative gradient is `q`; both change in place."""
-        budget = 5
-        newton = 0
-        while True:
+    def minimise(self, w, q, sizes, share, *, max_newton=_MAX_ROUNDS):
+        """Minimise until the violation has fallen to a share of what it was.
+
+        Parameters
+        ----------
+        w, q : arrays of shape (m,)
+            Where to start, and the negative gradient there.
+        sizes : array of shape (m,)
+            Sizes of the columns.
+        share : float
+            Share of the first violation at which to stop.
+        max_newton : int, default=100
+            Most Newton steps.
+
+        Returns
+        -------
+        w : array of shape (m,)
+            The minimiser.
+        """
+        problem = self._problem
+        self._limits = (problem.l1 / sizes, problem.lower * sizes, problem.upper * sizes)
+        start, pulls = w * sizes, q / sizes
+        scaled, pulls = start.copy(), pulls.copy()
+        violation, switches = self._sweep(scaled, pulls, 0.0, 1)
+        tol = share * violation
+        if violation > 0.0:
+            if self._acceleration == "newton":
+                self._alternate(scaled, pulls, tol, switches, max_newton)
+            else:
+                self._sweep_on(scaled, pulls, tol)
+        return np.where(scaled == start, w, scaled / sizes)
+
+    def _alternate(self, w, q, tol, switches, max_newton):
+        """Sweeps while many coordinates switch, else Newton steps with a sweep between them."""
+        budget = 4
+        for _ in range(max_newton + 1):
             violation, switches = self._sweep(w, q, tol, budget)
-            if violation <= tol or newton >= max_newton:
+            if violation <= tol:
                 return
-            done = budget
-            while switches > 0.1 * np.count_nonzero(w) and done < 26:
-                violation, switches = self._sweep(w, q, tol, 20)
-                done += 20
+            if switches > 0.1 * np.count_nonzero(w):
+                violation, _ = self._sweep(w, q, tol, 20)
                 if violation <= tol:
                     return
             self._newton(w, q)
-            newton += 1
             budget = 1
 
+    def _sweep_on(self, w, q, tol):
+        """Sweeps alone, extrapolated if that was asked for."""
+        points, pulls = [w.copy()], [q.copy()]
+        for _ in range(_MAX_ROUNDS * SWEEPS):
+            violation, _ = self._sweep(w, q, tol, 1)
+            if violation <= tol:
+                return
+            points.append(w.copy())
+            pulls.append(q.copy())
+            if len(points) > SWEEPS:
+                if self._acceleration == "anderson":
+                    self._extrapolate(w, q, np.array(points), np.array(pulls))
+                points, pulls = [w.copy()], [q.copy()]
+
+    def _extrapolate(self, w, q, points, pulls):
+        """Move to the extrapolated point if the objective is lower there."""
+        weights = extrapolation_weights(points)
+        if weights is None:
+            return
+        l1, lower, upper = self._limits
+        trial, trial_q = weights @ points[1:], weights @ pulls[1:]
+        change = l1 @ (np.abs(trial) - np.abs(w)) - 0.5 * (trial - w) @ (q + trial_q)
+        if change < 0.0 and np.all((lower <= trial) & (trial <= upper)):
+            w[:], q[:] = trial, trial_q
+
     def _sweep(self, w, q, tol, n_sweeps):
-        self.sweeps += n_sweeps
         return self._kernels.coordinate_sweeps(
             self.gram, q, w, self.size, *self._limits, n_sweeps, tol
         )
 
     def _newton(self, w, q):
-        self.newton_steps += 1
         matrix = self._system[: self.size**2].reshape(self.size, self.size)
         k = self._kernels.support_system(
             self.gram, q, w, self.size, *self._limits, self._support, matrix, self._slope
         )
-        matrix = matrix[:k, :k]
-        factor = _factor(matrix)
+        factor = _factor(matrix[:k, :k]) if k else None
+        if factor is None:
+            return
         direction, _ = spotrs(factor, -self._slope[:k], lower=1)
         self._kernels.bent_path(
             self.gram,
@@ -110,13 +166,14 @@ class GramQuadratic:
 
 
 def _factor(matrix):
-    """Cholesky factor; the ridge grows until there is one."""
+    """Cholesky factor with a ridge as small as possible; None for a matrix that is not finite."""
     diagonal = matrix.diagonal().copy()
-    ridge = 1e-7 * diagonal.mean()
-    while True:
+    ridge = 1e-7 * float(diagonal.mean())
+    for _ in range(5):
         trial = matrix.T.copy(order="F")
-        trial[np.diag_indices_from(trial)] = diagonal + ridge
+        trial[np.diag_indices_from(trial)] = diagonal + np.float32(ridge)
         factor, info = spotrf(trial, lower=1, overwrite_a=1, clean=0)
         if info == 0:
             return factor
         ridge *= 100.0
+    return None

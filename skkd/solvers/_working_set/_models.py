@@ -10,26 +10,28 @@ grows; for other losses it is the Hessian at the current point, with free interc
 
 import numpy as np
 
-from ._columns import ColumnStore, symmetric_product
+from ._columns import ColumnStore, products, symmetric_product
 from ._inner import GramQuadratic
 
 __all__ = ["GramModel", "HessianModel", "SoftmaxModel"]
+
+_MAX_NEWTON = 3  # Newton steps of one model: the Hessian will be another one anyway
 
 
 class GramModel:
     """Squared loss: one Gram matrix that grows with the working set."""
 
+    largest_mean = 0.0  # the intercept is always settled
+
     def __init__(self, problem, design, risk, acceleration):
         self._problem = problem
         self._store = ColumnStore(design, risk.weights, problem.fit_intercept)
         self._quadratic = GramQuadratic(problem, acceleration)
-        self._roots = np.sqrt(risk.weights).astype(np.float32)
-        self._equal_weights = problem.weights is None
+        self._weights = risk.weights.astype(np.float32)
 
     def retarget(self, problem):
         """Go on with the strengths of another problem."""
-        gram = self._quadratic.leading
-        gram[np.diag_indices_from(gram)] += np.float32(problem.l2 - self._problem.l2)
+        _add_ridge(self._quadratic.leading, problem.l2 - self._problem.l2, self._store.sizes)
         self._problem = problem
         self._quadratic.retarget(problem)
 
@@ -41,21 +43,19 @@ class GramModel:
         if new.size == 0:
             return
         rows = self._store.rows
-        scaled = rows[k:] * (self._roots * self._roots)
-        gram[k:, :k] = scaled @ rows[:k].T
-        gram[:k, k:] = gram[k:, :k].T
-        if self._equal_weights:
-            gram[k:, k:] = symmetric_product(rows[k:]) * scaled.dtype.type(1.0 / rows.shape[1])
+        scaled = rows[k:] * self._weights
+        if k:
+            products(scaled, rows[:k], gram[k:, :k])
+            gram[:k, k:] = gram[k:, :k].T
+        if self._problem.weights is None:
+            gram[k:, k:] = symmetric_product(rows[k:]) * self._weights[0]
         else:
-            gram[k:, k:] = symmetric_product(rows[k:] * self._roots)
-        places = np.arange(k, gram.shape[0])
-        gram[places, places] += np.float32(self._problem.l2)
+            gram[k:, k:] = symmetric_product(rows[k:] * np.sqrt(self._weights))
+        _add_ridge(gram[k:, k:], self._problem.l2, self._store.sizes[k:])
 
-    def minimise(self, w, q, look, tol):
+    def minimise(self, w, q, look, share):
         """New coefficients, and the intercept's change (none: every look solves for it)."""
-        w, q = w.copy(), q.copy()
-        self._quadratic.minimise(w, q, tol)
-        return w, 0.0
+        return self._quadratic.minimise(w, q, self._store.sizes, share), 0.0
 
 
 class HessianModel:
@@ -71,29 +71,30 @@ class HessianModel:
         self._problem = problem
         self._quadratic.retarget(problem)
 
+    @property
+    def largest_mean(self):
+        """Largest mean of a column, by which an unsettled intercept is felt in correlations."""
+        return float(np.abs(self._store.means).max(initial=0.0))
+
     def change(self, kept, new):
         """Keep some coordinates of the working set, and append the features `new`."""
         self._store.change(kept, new)
 
-    def minimise(self, w, q, look, tol):
+    def minimise(self, w, q, look, share):
         """New coefficients and the change of the intercept that goes with them."""
-        rows = self._store.rows
+        rows, sizes, means = self._store.rows, self._store.sizes, self._store.means
         curvature = look.curvature
         gram = self._quadratic.resize(np.empty(0, dtype=np.intp), rows.shape[0])
-        scaled = rows * np.sqrt(curvature).astype(np.float32)
-        gram[...] = symmetric_product(scaled)
-        q = q.copy()
+        gram[...] = symmetric_product(rows * np.sqrt(curvature).astype(np.float32))
         slope = mass = 0.0
-        means = self._store.means
         if self._problem.fit_intercept:
             slope, mass = float(look.pull.sum()), max(float(curvature.sum()), 1e-12)
             tilt = rows @ (curvature / mass).astype(np.float32)
             gram -= np.float32(mass) * tilt[:, None] * tilt
-            means = means + tilt
-            q -= slope * means
-        gram[np.diag_indices_from(gram)] += np.float32(self._problem.l2)
-        new = w.copy()
-        self._quadratic.minimise(new, q, tol, max_newton=3)
+            means = means + tilt * sizes
+            q = q - slope * means
+        _add_ridge(gram, self._problem.l2, sizes)
+        new = self._quadratic.minimise(w, q, sizes, share, max_newton=_MAX_NEWTON)
         shift = slope / mass - float(means @ (new - w)) if mass else 0.0
         return new, shift
 
@@ -114,6 +115,11 @@ class SoftmaxModel:
         self._problem = problem
         self._quadratic.retarget(problem)
 
+    @property
+    def largest_mean(self):
+        """Largest mean of a column, by which an unsettled intercept is felt in correlations."""
+        return float(np.abs(self._store.means).max(initial=0.0))
+
     def change(self, kept, new):
         """Keep some pairs of the working set, and append the pairs `new`."""
         self._pairs = np.concatenate([self._pairs[kept], new])
@@ -123,7 +129,7 @@ class SoftmaxModel:
         self._store.change(kept_features, added)
         self._features = np.concatenate([self._features[kept_features], added])
 
-    def minimise(self, w, q, look, tol):
+    def minimise(self, w, q, look, share):
         """New coefficients and the change of the intercepts that goes with them."""
         classes = self._pairs % self._k
         place = np.empty(int(self._features.max()) + 1, dtype=np.intp)
@@ -131,13 +137,12 @@ class SoftmaxModel:
         at = place[self._pairs // self._k]
         gram = self._quadratic.resize(np.empty(0, dtype=np.intp), w.size)
         self._fill_hessian(gram, look, at, classes)
-        q = q.copy()
         if self._problem.fit_intercept:
             cross, inverse, slope = self._eliminate(gram, look, at, classes)
-            q -= cross @ (inverse @ slope)
-        gram[np.diag_indices_from(gram)] += np.float32(self._problem.l2)
-        new = w.copy()
-        self._quadratic.minimise(new, q, tol, max_newton=3)
+            q = q - cross @ (inverse @ slope)
+        sizes = self._store.sizes[at]
+        _add_ridge(gram, self._problem.l2, sizes)
+        new = self._quadratic.minimise(w, q, sizes, share, max_newton=_MAX_NEWTON)
         if not self._problem.fit_intercept:
             return new, 0.0
         return new, inverse @ (slope - cross.T @ (new - w))
@@ -163,7 +168,14 @@ class SoftmaxModel:
         cross[np.arange(at.size), classes] += sums[at, classes]
         inverse = np.linalg.pinv(self._risk.intercept_curvature(look), hermitian=True)
         gram -= (cross @ inverse @ cross.T).astype(np.float32)
-        bend = self._risk.intercept_curvature(look)
-        # In the caller's coordinates the columns are not centred: means times the intercepts' part.
-        cross = cross + self._store.means[at, None] * bend[classes]
+        # In the caller's coordinates the columns are neither of unit size nor centred.
+        bend = self._risk.intercept_curvature(look)[classes]
+        cross = cross * self._store.sizes[at, None] + self._store.means[at, None] * bend
         return cross, inverse, look.pull.sum(axis=0)
+
+
+def _add_ridge(gram, l2, sizes):
+    """Add a ridge to the diagonal, in the coordinates of columns of unit size."""
+    if l2 != 0.0:
+        places = np.arange(gram.shape[0])
+        gram[places, places] += (l2 / np.square(sizes)).astype(np.float32)

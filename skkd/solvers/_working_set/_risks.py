@@ -83,6 +83,10 @@ class SquaredRisk:
         residual = self.y - margins - intercept
         return 0.5 * float(self.weights @ (residual * residual))
 
+    def refine(self, look, margins, intercept, tol):
+        """A look is as good as it gets."""
+        return self.look(margins, intercept) if look is None else look
+
     def dual(self, look, shrink):
         """Dual value of the pull times `shrink`."""
         with_targets = float(look.pull @ self.y)
@@ -110,7 +114,12 @@ class _BinaryRisk:
 
     def look(self, margins, intercept, tol=np.inf):
         """The risk; the intercept moves until its derivative is at most `tol`."""
-        look = self._look(margins, intercept)
+        return self.refine(self._look(margins, intercept), margins, intercept, tol)
+
+    def refine(self, look, margins, intercept, tol):
+        """A look, taken if there is none, from which the intercept moves on."""
+        if look is None:
+            look = self._look(margins, intercept)
         if not self.fit_intercept:
             return look
         slope = float(look.pull.sum())
@@ -147,7 +156,7 @@ class LogRisk(_BinaryRisk):
         small = np.exp(-np.abs(signed))
         below = 1.0 / (1.0 + small)
         wrong = np.where(signed < 0.0, below, small * below)
-        value = float(self.weights @ (np.maximum(-signed, 0.0) + np.log1p(small)))
+        value = float(self.weights @ (np.maximum(-signed, 0.0) + np.log(1.0 + small)))
         pull = self.weights * self.signs * wrong
         curvature = self.weights * (small * below * below)
         return Look(intercept, value, pull, curvature, wrong)
@@ -190,7 +199,12 @@ class SoftmaxRisk:
 
     def look(self, margins, intercept, tol=np.inf):
         """The risk; the intercepts move until their derivatives are at most `tol`."""
-        look = self._look(margins, intercept)
+        return self.refine(self._look(margins, intercept), margins, intercept, tol)
+
+    def refine(self, look, margins, intercept, tol):
+        """A look, taken if there is none, from which the intercepts move on."""
+        if look is None:
+            look = self._look(margins, intercept)
         for _ in range(30):
             slope = look.pull.sum(axis=0)
             if not self.fit_intercept or np.abs(slope).max() <= tol:
@@ -238,5 +252,4 @@ class SoftmaxRisk:
 
 
 def _xlogx(a):
-    a = np.maximum(a, 0.0)
-    return a * np.log(np.where(a > 0.0, a, 1.0))
+    return a * np.log(np.maximum(a, 1e-300))

@@ -3,8 +3,8 @@ r"""Working sets: greedy variable blocks, amortised, with an exact inner solver.
 Every outer pass computes all correlations :math:`c = X^\top v` once, which yields a certified
 duality gap and the score of every coordinate (its violation of the optimality condition, the GS-s
 rule). The block is the support and the worst violators; on it a quadratic model is minimised to a
-fraction of the violation, by sweeps and then by Newton steps on the support, so that the last passes
-converge superlinearly, for the squared loss finitely. Once the support is nearly known,
+fraction of the violation, by sweeps and then by Newton steps on the support, so that the last
+passes converge superlinearly, for the squared loss finitely. Once the support is nearly known,
 correlations are computed only for a pool of promising coordinates; the gap is certified by a pass
 over all.
 
@@ -27,7 +27,7 @@ from ._sparse_models import SparseModel
 __all__ = ["WorkingSet", "working_set_iterates"]
 
 _FIRST = {False: 100, True: 400}  # coordinates of the first working set: dense, sparse
-_POOL_GAP = 0.05  # relative gap below which correlations are computed on a pool
+_POOL_GAP = 0.1  # relative gap below which correlations are computed on a pool
 
 
 def working_set_iterates(problem, start=None, *, tol):
@@ -60,6 +60,7 @@ class WorkingSet:
         self._acceleration = acceleration
         self.design = Design(problem.X)
         self.risk = make_risk(problem)
+        self.scale = self._null_value()
         self._model = self._make_model()
         n, p = problem.X.shape
         self.members = np.empty(0, dtype=np.intp)
@@ -71,9 +72,17 @@ class WorkingSet:
         self.index = 0
         self._pool = None
         self._first_violation = None
+        self._fresh = None
         self._look_at_all()
         if not np.isfinite(self.correlations).all():
             raise NotFiniteError("the correlations of X with the residuals are not finite")
+
+    def _null_value(self):
+        """The risk of the best intercept alone, against which gaps are small or large."""
+        n = self.problem.X.shape[0]
+        if self.k == 1:
+            return self.risk.look(np.zeros(n), 0.0, 1e-3).value
+        return self.risk.look(np.zeros((n, self.k)), np.zeros(self.k), 1e-3).value
 
     def retarget(self, problem):
         """Go on from the present point with other strengths of the penalty on the same data."""
@@ -103,12 +112,14 @@ class WorkingSet:
     def iterates(self, tol):
         """Endless generator of iterates; see :func:`working_set_iterates`."""
         yield self._iterate()
+        stalled = 0
         while True:
-            before = (self.value, self.whole)
+            before = (self.value, self.gap) if self.whole else (np.inf, np.inf)
             self._advance(tol)
             self.index += 1
-            stuck = before[1] and self.whole and not self.value < before[0]
-            yield self._iterate("stagnated" if stuck else None)
+            better = not self.whole or self.value < before[0] or self.gap < before[1]
+            stalled = 0 if better else stalled + 1
+            yield self._iterate("stagnated" if stalled == 2 else None)
 
     def _iterate(self, status=None):
         params = np.empty((self.problem.X.shape[1] + 1, self.k))
@@ -116,8 +127,8 @@ class WorkingSet:
         params[-1] = self.intercept
         gap = self.gap if self.whole else np.inf
         violation = np.nan
-        if self.gap == np.inf:  # no dual point: the square of how far the conditions have come
-            gap, violation = np.nan, self.value * self._relative_violation() ** 2
+        if self.gap == np.inf:  # no dual point: how far the optimality conditions have come
+            gap, violation = np.nan, self.value * self._relative_violation()
         return CoefficientIterate(
             params, self.value, gap, violation, self.index, status, block=self.members
         )
@@ -138,13 +149,15 @@ class WorkingSet:
         w = self.w[self.members]
         q = self.correlations[self.members] - self.problem.l2 * w
         violation = float(self._violations(w, q).max(initial=0.0))
-        new, shift = self._model.minimise(w, q, self.look, self._inner_share() * violation)
+        new, shift = self._model.minimise(w, q, self.look, self._inner_share())
         self._move(w, new, shift)
         self._choose_pool()
-        self._look(1e-3 * violation)
+        self._look(1e-3 * violation / (1.0 + self._model.largest_mean))
 
     def _inner_share(self):
-        return 0.01 if self.gap < 1e-6 * self.value else 0.3
+        if self.gap < 1e-6 * self.value or self._n_new == 0:
+            return 1e-3
+        return 0.3
 
     # The working set.
 
@@ -154,6 +167,7 @@ class WorkingSet:
         near = np.abs(self.correlations[self.members]) >= 0.95 * self.problem.l1
         kept = np.flatnonzero((w != 0.0) | near | self._everything)
         new = self._violators(max(20, np.count_nonzero(w)))
+        self._n_new = new.size
         self._model.change(kept, new)
         self.members = np.concatenate([self.members[kept], new])
 
@@ -166,7 +180,7 @@ class WorkingSet:
         if self._everything:
             return np.setdiff1d(np.arange(self.w.size), self.members)
         if not self.members.size:
-            room = _FIRST[self.design.sparse]
+            room = min(_FIRST[self.design.sparse], max(20, self.w.size // 10))
         if found.size > room:
             worst = np.argpartition(-violations[found], room - 1)[:room]
             found = np.sort(found[worst])
@@ -201,7 +215,7 @@ class WorkingSet:
             value = look.value + penalty_value(self.problem, trial)
             if value <= self.value:
                 self.w[self.members] = trial
-                self.margins, self.intercept = margins, look.intercept
+                self.margins, self.intercept, self._fresh = margins, look.intercept, look
                 return
             t *= 0.5
 
@@ -221,7 +235,8 @@ class WorkingSet:
 
     def _look(self, tol):
         """The risk, the correlations of the pool, or of all without one, and the gap."""
-        self.look = self.risk.look(self.margins, self.intercept, tol)
+        self.look = self.risk.refine(self._fresh, self.margins, self.intercept, tol)
+        self._fresh = None
         self.intercept = self.look.intercept
         self.whole = self._pool is None
         if self.whole:
@@ -236,13 +251,13 @@ class WorkingSet:
         bound = lower_bound(
             self.problem, self.risk, self.look, self.correlations[seen], self.w[seen]
         )
-        self.gap = max(self.value - bound, 0.0)
+        self.gap = np.float64(max(self.value - bound, 0.0))
 
     def _choose_pool(self):
         """Once the support is nearly known, look only at coordinates that may yet enter it."""
-        if self._pool is not None or self.k > 1 or self.index < 1 or self._everything:
+        if self._pool is not None or self.k > 1 or self._everything:
             return
-        if self.gap > _POOL_GAP * self.value:
+        if self.index < 1 or self.gap > _POOL_GAP * self.value:
             return
         pool = np.flatnonzero(np.abs(self.correlations) > 0.5 * self.problem.l1)
         pool = np.union1d(pool, self.members)

@@ -2,7 +2,11 @@
 
 import numpy as np
 
+from ._anderson import SWEEPS, extrapolation_weights
+
 __all__ = ["SparseModel"]
+
+_MAX_ROUNDS = 50  # of sweeps and a Newton step or an extrapolation
 
 # Share of the slope at which conjugate gradients stop, and the most steps they make.
 _FORCING = 0.1
@@ -25,7 +29,7 @@ class SparseModel:
         self.retarget(problem)
         self._members = np.empty(0, dtype=np.intp)
         self._matrix = None
-        self.newton_steps = 0
+        self._largest_mean = 0.0
 
     def retarget(self, problem):
         """Go on with the strengths and bounds of another problem."""
@@ -47,26 +51,30 @@ class SparseModel:
         self._starts = self._matrix.indptr.astype(np.int64)
         self._scaled_for = None
 
-    def minimise(self, w, q, look, tol):
+    @property
+    def largest_mean(self):
+        """Largest mean of a column, by which an unsettled intercept is felt in correlations."""
+        return self._largest_mean
+
+    def minimise(self, w, q, look, share):
         """New coefficients, and the change of the intercept that goes with them."""
         system = self._system(look)
-        w = w.copy()
-        start = w.copy()
+        start, w = w, w.copy()
         residual, offset = system.residual.copy(), np.zeros(1)
-        self._descend(system, w, residual, offset, tol)
+        violation, _ = self._sweep(system, w, residual, offset, 1, 0.0)
+        if violation > 0.0:
+            solve = self._alternate if self._acceleration == "newton" else self._sweep_on
+            solve(system, w, residual, offset, share * violation)
         if not self._problem.fit_intercept or self._risk.quadratic:
             return w, 0.0
+        self._largest_mean = float(np.abs(system.means).max(initial=0.0))
         return w, system.slope / system.mass - float(system.means @ (w - start))
 
-    def _descend(self, system, w, residual, offset, tol):
-        arrays = (system.values, self._rows, self._starts)
-        l1, l2, lower, upper = self._limits
+    def _alternate(self, system, w, residual, offset, tol):
+        """Sweeps while coordinates switch, else Newton steps with a sweep between them."""
         n_sweeps = 5
-        for _ in range(50):
-            violation, switches = self._kernels.coordinate_sweeps(
-                *arrays, system.sums, system.means, system.norms, residual, offset, w,
-                l1, l2, lower, upper, n_sweeps, tol,
-            )  # fmt: skip
+        for _ in range(_MAX_ROUNDS):
+            violation, switches = self._sweep(system, w, residual, offset, n_sweeps, tol)
             if violation <= tol:
                 return
             allowed = 0 if self._risk.quadratic else 0.05 * np.count_nonzero(w)
@@ -74,8 +82,47 @@ class SparseModel:
                 self._newton(system, w, residual, offset)
                 n_sweeps = 1
 
+    def _sweep_on(self, system, w, residual, offset, tol):
+        """Sweeps alone, extrapolated if that was asked for."""
+        points = [(w.copy(), residual.copy(), offset.copy())]
+        for _ in range(_MAX_ROUNDS * SWEEPS):
+            violation, _ = self._sweep(system, w, residual, offset, 1, tol)
+            if violation <= tol:
+                return
+            points.append((w.copy(), residual.copy(), offset.copy()))
+            if len(points) > SWEEPS:
+                if self._acceleration == "anderson":
+                    self._extrapolate(system, w, residual, offset, points)
+                points = [(w.copy(), residual.copy(), offset.copy())]
+
+    def _extrapolate(self, system, w, residual, offset, points):
+        """Move to the extrapolated point if the objective is lower there."""
+        weights = extrapolation_weights(np.array([point[0] for point in points]))
+        if weights is None:
+            return
+        trial = [
+            sum(c * point[i] for c, point in zip(weights, points[1:], strict=True))
+            for i in range(3)
+        ]
+        _, _, lower, upper = self._limits
+        inside = np.all((lower <= trial[0]) & (trial[0] <= upper))
+        if inside and self._objective(system, *trial) < self._objective(
+            system, w, residual, offset
+        ):
+            w[:], residual[:], offset[:] = trial
+
+    def _objective(self, system, w, residual, offset):
+        l1, l2, _, _ = self._limits
+        full = residual + offset[0] * system.roots
+        return 0.5 * float(full @ full) + 0.5 * l2 * float(w @ w) + l1 * float(np.abs(w).sum())
+
+    def _sweep(self, system, w, residual, offset, n_sweeps, tol):
+        return self._kernels.coordinate_sweeps(
+            system.values, self._rows, self._starts, system.sums, system.means, system.norms,
+            residual, offset, w, *self._limits, n_sweeps, tol,
+        )  # fmt: skip
+
     def _newton(self, system, w, residual, offset):
-        self.newton_steps += 1
         arrays = (system.values, self._rows, self._starts)
         l1, l2, lower, upper = self._limits
         free = (lower < w) & (w < upper) & (system.norms > 0.0)

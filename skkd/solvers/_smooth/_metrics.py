@@ -1,0 +1,93 @@
+r"""Which approximate Hessian, and when: costs are counted in passes over the rows.
+
+A factor of the Gram matrix is computed at once where it costs few passes; otherwise the diagonal
+serves until as many passes have been made as the factor costs, so that at most twice the better
+choice is paid. It is computed anew where steps show that the curvature has changed.
+"""
+
+import numpy as np
+
+from ._preconditioners import CholeskyPreconditioner, DiagonalPreconditioner, Kronecker
+
+__all__ = ["Metric"]
+
+_ROWS_PER_COLUMN = 50  # rows used for a Gram matrix
+_AT_ONCE = 15.0  # passes that a factor may cost without asking
+_LARGEST = 6000  # order of the largest factor
+_LARGEST_SPARSE = 500
+_DEVIATION = 0.3
+
+
+class Metric:
+    """Policy of preconditioning for :func:`skkd.solvers._smooth._descent.descend`.
+
+    Parameters
+    ----------
+    rows : design
+        The rows of the objective that is minimised.
+    loss : loss
+        Of the same rows.
+    reg : array of shape (p,)
+        Curvature of the penalty in each scaled coefficient.
+    fit_intercept : bool
+        Whether there are intercepts.
+    every_row : bool, default=False
+        Use all rows for the Gram matrix.
+    """
+
+    def __init__(self, rows, loss, reg, fit_intercept, *, every_row=False):
+        self.rows, self.loss = rows, loss
+        self.reg, self.fit_intercept = reg, fit_intercept
+        n, p = rows.shape
+        self.stride = 1 if every_row else max(1, n // (_ROWS_PER_COLUMN * p))
+        self.cost = self._cost(n, p, loss.n_outputs)
+        self.current = None
+        self._built = 0
+        self._factored = False
+        self._gram = None
+
+    def _cost(self, n, p, k):
+        """Passes that a factor costs; infinite where it does not fit."""
+        if p > (_LARGEST_SPARSE if self.rows.sparse else _LARGEST):
+            return np.inf
+        gram = p / (20.0 * self.stride)
+        factor = k * p * p / (30.0 * n)
+        return (gram + factor) / (1.0 + 0.3 * (k - 1))
+
+    def __call__(self, objective, passes, deviation):
+        """The preconditioner for the next step."""
+        factor = self.cost <= max(_AT_ONCE, passes)
+        age = passes - self._built
+        stale = not self.loss.quadratic and deviation > _DEVIATION and age >= max(2, self.cost)
+        if self.current is None or (factor and (stale or not self._factored)):
+            self.current = self._factor(objective) if factor else self._diagonal(objective)
+            self._factored, self._built = factor, passes
+        return self.current
+
+    def _factor(self, objective):
+        if self.loss.n_outputs == 1:
+            G = self._centred_gram(objective.curvature())
+            return CholeskyPreconditioner(G, self.reg, self.rows.dtype)
+        if self._gram is None:
+            self._gram = self._centred_gram(self.loss.weights)
+        return Kronecker(self._gram, objective.class_curvature(), self.reg, self.rows.dtype)
+
+    def _centred_gram(self, curvature):
+        """``sum_i h_i (a_i - m) (a_i - m)'`` with m the weighted mean, which an intercept makes."""
+        G, h = self.rows.weighted_gram(curvature, self.stride)
+        if self.fit_intercept:
+            total = float(curvature[:: self.stride].sum()) * self.stride
+            G -= np.outer(h, h / max(total, np.finfo(float).tiny))
+        return G
+
+    def _diagonal(self, objective):
+        if self.loss.n_outputs == 1:
+            curvature = objective.curvature()
+        else:
+            share = np.trace(objective.class_curvature()) / self.loss.n_outputs
+            curvature = self.loss.weights * share
+        squares, sums = self.rows.column_squares(curvature)
+        if self.fit_intercept:
+            squares -= sums**2 / max(float(curvature.sum()), np.finfo(float).tiny)
+        n, p = self.rows.shape
+        return DiagonalPreconditioner(squares, self.reg, 1.0 if p <= 4 * n else 0.5)

@@ -1,0 +1,247 @@
+r"""Fewer rows than columns: the solution is sought as a combination of the rows.
+
+The optimum is :math:`w = X^\top a`, and with :math:`K = X X^\top` the logits are K a. The gradient in
+w is :math:`X^\top c` with :math:`c = r + \lambda a`, r the residuals; so directions are n numbers per
+logit, inner products of a direction d with a gradient c are :math:`(K d)^\top c`, and trial steps
+cost no pass. In these coordinates Newton's method reads
+:math:`(\lambda I + D K)\, d = c`, which is solved exactly where K is formed,
+
+.. math::
+    d = (c - \sqrt D B^{-1} \sqrt D K c) / \lambda, \qquad B = \lambda I + \sqrt D K \sqrt D ,
+
+(Rasmussen and Williams 2006, algorithm 3.1) or with K replaced by its diagonal where X is large: rows of many columns are nearly orthogonal.
+"""
+
+import numpy as np
+
+from ..._threads import blas_threads, run_in_threads
+from ._preconditioners import CholeskyFactor
+
+__all__ = ["Kernel", "ProductKernel", "RowMetric", "RowObjective"]
+
+_CHUNK = 2**18  # numbers copied at a time
+_DEVIATION = 0.1
+_SETTLED, _SETTLING = 0.03, 5
+_SINGLE_UP_TO = 1e4  # condition of B up to which it is factored in single precision
+_MAX_CHUNKS = 16
+
+
+class Kernel:
+    """K of a dense matrix with centred columns, formed.
+
+    Parameters
+    ----------
+    X : array of shape (n, p)
+        The rows.
+    mean : array of shape (p,)
+        What is subtracted from them.
+    """
+
+    def __init__(self, X, mean):
+        self.X, self.mean = X, mean
+        n, p = X.shape
+        width = max(64, _CHUNK // n, -(-p // _MAX_CHUNKS))
+        centred = bool(mean.any())
+
+        def one(low):
+            part = X[:, low : low + width].astype(np.float64, copy=False)
+            if centred:
+                part = part - mean[low : low + width]
+            return part @ part.T
+
+        starts = range(0, p, width)
+        self.K = sum(run_in_threads(one, starts, blas_threads() if len(starts) > 1 else 1))
+        self.diagonal = np.diagonal(self.K)
+        self._single = None
+
+    def product(self, U):
+        """``U K`` for U of shape (k, n)."""
+        return U @ self.K
+
+    def matrix(self, dtype):
+        """K in a type."""
+        if dtype == np.float64:
+            return self.K
+        if self._single is None:
+            self._single = self.K.astype(np.float32)
+        return self._single
+
+
+class ProductKernel:
+    """K as a product with X' and one with X.
+
+    Parameters
+    ----------
+    rows : design
+        With ``logits``, ``pullback`` and ``row_squares``.
+    """
+
+    K = None
+
+    def __init__(self, rows):
+        self.rows = rows
+        self.diagonal = rows.row_squares()
+
+    def product(self, U):
+        """``U K`` for U of shape (k, n)."""
+        return self.rows.logits(self.rows.pullback(U))
+
+
+class RowObjective:
+    """The objective as a function of the combination `a` of shape (k, n), intercept eliminated."""
+
+    slopes = (-0.2, 0.2)
+
+    def __init__(self, kernel, loss, l2, fit_intercept):
+        self.kernel, self.loss, self.l2, self.fit_intercept = kernel, loss, l2, fit_intercept
+        self.intercept = np.zeros(loss.n_outputs)
+        self.R = None
+
+    def image(self, d):
+        """Logits of a combination."""
+        return self.kernel.product(d) if d.any() else np.zeros_like(d)
+
+    def gradient(self, a, image):
+        """The combination that is the gradient."""
+        step = None
+        for _ in range(_SETTLING):
+            self.R = self.loss.residual(image + self.intercept[:, None])
+            if not self.fit_intercept:
+                break
+            slope = self.R.sum(axis=1)
+            step = self.loss.intercept_step(self.R, slope, limit=1.0)
+            self.intercept = self.intercept - step
+            if np.abs(step).max() < _SETTLED:  # the rest to first order
+                break
+        c = self.loss.moved(self.R, step) + self.l2 * a
+        if c.shape[0] > 1:
+            c -= c.mean(axis=0)
+        return c
+
+    def start_square(self, preconditioner):
+        """There is no correction."""
+        return 0.0
+
+    def gap(self, c):
+        """Duality gap for the gradient c, exactly or, without K, estimated."""
+        square = np.vdot(self.kernel.product(c), c) if self.kernel.K is not None else np.sum(
+            self.kernel.diagonal * c * c
+        )
+        return float(square) / (2.0 * self.l2)
+
+
+class RowMetric:
+    """Approximate Hessians in a row space, computed anew where the curvature has changed."""
+
+    def __init__(self):
+        self.current = None
+
+    def __call__(self, objective, passes, deviation):
+        """The preconditioner for the next step."""
+        stale = deviation > _DEVIATION and not objective.loss.quadratic
+        if self.current is None or stale:
+            if objective.loss.n_outputs > 1:
+                cls = RowBlocks
+            else:
+                cls = RowDiagonal if objective.kernel.K is None else RowFactor
+            self.current = cls(objective)
+        return self.current
+
+
+class RowFactor:
+    """One logit: the Cholesky factor of B.
+
+    Without an intercept d solves Newton's equations. With one, these have D d' b added to their
+    right side, b being such that d sums to zero as c does.
+    """
+
+    def __init__(self, objective):
+        self.kernel, self.l2 = objective.kernel, objective.l2
+        weights = objective.loss.curvature(objective.R)
+        self.root = np.sqrt(weights)
+        largest = float(np.max(weights * self.kernel.diagonal, initial=0.0))
+        single = largest < _SINGLE_UP_TO * self.l2
+        B = self.kernel.matrix(np.float32 if single else np.float64) * self.root.astype(
+            np.float32 if single else np.float64
+        )
+        B *= self.root[:, None]
+        np.einsum("ii->i", B)[:] += self.l2
+        self.factor = CholeskyFactor(B, B.dtype)
+        # A factor in single precision is refined by the pairs of the steps made with it.
+        self.is_newton = not single or not objective.loss.quadratic
+        self.border = self._solve(weights[None])[0] if objective.fit_intercept else None
+
+    def solve(self, c):
+        """Newton direction for the gradient c of shape (1, n)."""
+        d = self._solve(c)
+        return d if self.border is None else _without_sum(d, self.border)
+
+    def _solve(self, q):
+        d = q.copy()
+        d[0] -= self.root * self.factor.solve((self.kernel.product(q) * self.root)[0])
+        d /= self.l2
+        return d
+
+
+class RowDiagonal:
+    """One logit: K replaced by its diagonal."""
+
+    is_newton = False
+
+    def __init__(self, objective):
+        curvature = objective.loss.curvature(objective.R)
+        self.inverse = 1.0 / (objective.l2 + curvature * objective.kernel.diagonal)
+        self.border = curvature * self.inverse if objective.fit_intercept else None
+
+    def solve(self, c):
+        """Approximate Newton direction for the gradient c of shape (1, n)."""
+        d = c * self.inverse
+        return d if self.border is None else _without_sum(d, self.border)
+
+
+def _without_sum(d, border):
+    total = float(border.sum())
+    return d - (float(d.sum()) / total) * border if total > 0.0 else d
+
+
+class RowBlocks:
+    """K logits: K replaced by its diagonal, which leaves one small system for each row.
+
+    With the diagonal entry :math:`\\kappa` of a row and its masses m, of sum s, that of the row is
+    :math:`\\lambda I + \\kappa (\\mathrm{diag}(m) - m m^\\top / s)`.
+    """
+
+    is_newton = False
+
+    def __init__(self, objective):
+        loss, kappa = objective.loss, objective.kernel.diagonal
+        self.l2 = objective.l2
+        masses = loss.masses(objective.R)
+        self.inverse = 1.0 / (self.l2 + kappa * masses)
+        self.along = self.inverse * masses
+        scale = kappa / np.where(loss.weights > 0.0, loss.weights, np.inf)
+        rest = 1.0 - scale * (masses * self.along).sum(axis=0)
+        self.scale = scale / np.maximum(rest, 1e-12)
+        self.border = None
+        if objective.fit_intercept:
+            floor = 1e-12 * max(float(kappa.max()), 1e-300)
+            self.kappa = np.maximum(kappa, floor)
+            self._make_border()
+
+    def solve(self, c):
+        """Approximate Newton direction for the gradient c of shape (k, n)."""
+        d = self._solve(c)
+        if self.border is not None:  # shifts of the intercepts make d sum to zero
+            shift = (self.border @ d.sum(axis=1))[:, None]
+            d -= (shift - self.l2 * self._solve(shift)) / self.kappa
+        return d - d.mean(axis=0)
+
+    def _solve(self, c):
+        return c * self.inverse + self.along * (self.scale * (self.along * c).sum(axis=0))
+
+    def _make_border(self):
+        """Inverse of ``sum_i M_i^{-1} S_i``, where ``M_i = l2 I + kappa_i S_i``."""
+        share = self.l2 / self.kappa
+        total = -(self.along * (self.scale * share)) @ self.along.T
+        np.einsum("ii->i", total)[:] += (1.0 / self.kappa - share * self.inverse).sum(axis=1)
+        self.border = np.linalg.pinv(total, rcond=1e-10, hermitian=True)
