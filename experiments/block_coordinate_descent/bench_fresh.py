@@ -35,6 +35,8 @@ FIRST = (
     Spec("l2-logistic", "200x500 2 classes", 1.0),
     Spec("multinomial", "200x500 10 classes", 1.0),
 )
+# Methods that notice soon that nothing is to be done: snapml and saga take seconds.
+LIGHT = ("skkd", "skglm", "celer", "scikit-learn", "scikit-learn liblinear", "glmnet")
 # Those whose first call differs from the later ones, and the library everybody has.
 METHODS = ("skkd", "skglm", "celer", "scikit-learn", "scikit-learn lbfgs", "scikit-learn liblinear")
 
@@ -112,7 +114,7 @@ def overhead(quick):
             if PEERS[name].installed
             else None
             for name, settings in applicable(problem).items()
-            if not PEERS[name].elsewhere
+            if name in LIGHT
         }
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -153,8 +153,6 @@ def descend(objective, x, metric, measure, tol, *, max_passes, pairs, fall=0.0, 
     -------
     x : array
         The best point.
-    passes : int
-        Gradients evaluated.
     """
     image, preconditioner = objective.image(x), None
     g = objective.gradient(x, image)
@@ -181,7 +179,7 @@ def descend(objective, x, metric, measure, tol, *, max_passes, pairs, fall=0.0, 
             continue
         done = size <= tol or not square > fall * first or idle > patience
         if done or passes >= max_passes:
-            return best[1], passes
+            return best[1]
         t, g_new, deviation, trials = _search(
             objective, x, image, d, image_d, square, max_passes - passes
         )

@@ -273,7 +273,7 @@ class SoftmaxLoss(_Loss):
         """``sum_i s_i (diag(p_i) - p_i p_i')``, shape (k, k)."""
         masses = self.masses(R)
         S = -((masses * self._inverse[R.dtype]) @ masses.T).astype(float)
-        S[np.diag_indices_from(S)] += masses.sum(axis=1, dtype=float)
+        np.einsum("ii->i", S)[:] += masses.sum(axis=1, dtype=float)
         return S
 
     def row_curvature(self, R):

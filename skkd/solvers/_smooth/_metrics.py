@@ -66,13 +66,13 @@ class Metric:
 
     def _factor(self, objective):
         if self.loss.n_outputs == 1:
-            G = self._centred_gram(objective.curvature())
+            G = self.centred_gram(objective.curvature())
             return CholeskyPreconditioner(G, self.reg, self.rows.dtype)
         if self._gram is None:
-            self._gram = self._centred_gram(self.loss.weights)
+            self._gram = self.centred_gram(self.loss.weights)
         return Kronecker(self._gram, objective.class_curvature(), self.reg, self.rows.dtype)
 
-    def _centred_gram(self, curvature):
+    def centred_gram(self, curvature):
         """``sum_i h_i (a_i - m) (a_i - m)'`` with m the weighted mean, which an intercept makes."""
         G, h = self.rows.weighted_gram(curvature, self.stride)
         if self.fit_intercept:

@@ -15,15 +15,92 @@ cost no pass. In these coordinates Newton's method reads
 import numpy as np
 
 from ..._threads import blas_threads, run_in_threads
+from ._descent import descend
 from ._preconditioners import CholeskyFactor
 
-__all__ = ["Kernel", "ProductKernel", "RowMetric", "RowObjective"]
+__all__ = ["RowModel"]
 
 _CHUNK = 2**18  # numbers copied at a time
 _DEVIATION = 0.1
 _SETTLED, _SETTLING = 0.03, 5
 _SINGLE_UP_TO = 1e4  # condition of B up to which it is factored in single precision
 _MAX_CHUNKS = 16
+_MAX_PASSES = 200
+_AIM = 0.3
+_FORMED, _FORMED_SQUARE = 600, 2000  # rows up to which K is formed: many columns each, or few
+
+
+class RowModel:
+    """Model of the objective in the space of the rows; parameters as of the other models."""
+
+    def __init__(self, problem, loss, exact):
+        self.problem, self.exact = problem, exact
+        X, centred = problem.X, problem.fit_intercept
+        if _forms_kernel(problem, exact):
+            self.mean = X.mean(axis=0, dtype=float) if centred else np.zeros(X.shape[1])
+            kernel = Kernel(X, self.mean)
+        else:
+            self.mean = np.zeros(X.shape[1])
+            kernel = ProductKernel(exact.rows)
+        self.objective = RowObjective(kernel, loss, problem.l2, centred)
+        self.a = None
+        self._metric = RowMetric()
+        self._pairs = []
+        self._error = 1.0
+
+    @classmethod
+    def fits(cls, problem, exact, cold):
+        """Fewer rows than columns, a penalty, and a start that is known to lie in the row space."""
+        n, p = problem.X.shape
+        if problem.l2 == 0.0 or p <= n:
+            return False
+        return _forms_kernel(problem, exact) or (cold and p > 4 * n)
+
+    def minimise(self, W, b, point, tol):
+        """Coefficients and intercepts near the minimum; `point` is what the last ones led to."""
+        if self.a is None:
+            self.a = self._combination(W, point)
+        elif point is not None and self._estimate > 0.0:
+            self._error = max(point.gap / self._estimate, 1.0)
+        self.objective.intercept = b + self.mean @ W
+        self.a = descend(
+            self.objective,
+            self.a,
+            self._metric,
+            self._measure,
+            tol * _AIM,
+            max_passes=_MAX_PASSES,
+            pairs=self._pairs,
+        )
+        W = self.exact.rows.pullback(self.a)
+        W -= np.outer(self.mean, self.a.sum(axis=1))
+        return W, self.objective.intercept - self.mean @ W
+
+    def more_precise(self):
+        """All is in double precision."""
+        return False
+
+    def _measure(self, c, square):
+        self._estimate = self.objective.gap(c)
+        return self._estimate * self._error
+
+    def _combination(self, W, point):
+        """Of the rows, nearest to W."""
+        k, n = W.shape[1], self.problem.X.shape[0]
+        if point is None:
+            return np.zeros((k, n))
+        K = self.objective.kernel.K.copy()
+        np.einsum("ii->i", K)[:] += 1e-10 * max(np.trace(K) / n, 1e-300)
+        logits = self.exact.rows.logits(W) - (self.mean @ W)[:, None]
+        a = CholeskyFactor(K, np.float64).solve(np.ascontiguousarray(logits.T)).T
+        if self.problem.fit_intercept:
+            a = a - a.mean(axis=1, keepdims=True)
+        return np.ascontiguousarray(a)
+
+
+def _forms_kernel(problem, exact):
+    n, p = problem.X.shape
+    return not exact.rows.sparse and n <= (_FORMED if p > 4 * n else _FORMED_SQUARE)
 
 
 class Kernel:
@@ -124,9 +201,10 @@ class RowObjective:
 
     def gap(self, c):
         """Duality gap for the gradient c, exactly or, without K, estimated."""
-        square = np.vdot(self.kernel.product(c), c) if self.kernel.K is not None else np.sum(
-            self.kernel.diagonal * c * c
-        )
+        if self.kernel.K is not None:
+            square = np.vdot(self.kernel.product(c), c)
+        else:
+            square = np.sum(self.kernel.diagonal * c * c)
         return float(square) / (2.0 * self.l2)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ._risks import make_risk
 
-__all__ = ["certified_gap", "lower_bound", "penalty_value"]
+__all__ = ["centred_pull", "certified_gap", "lower_bound", "penalty_value"]
 
 
 def certified_gap(problem, params):
@@ -26,8 +26,20 @@ def certified_gap(problem, params):
         margins, intercept = margins[:, 0], float(intercept[0])
     value = risk.value(margins, intercept) + penalty_value(problem, params[:-1].ravel())
     look = risk.look(margins, intercept, 1e-15)
-    correlations = np.asarray(problem.X.T @ look.pull, dtype=float).ravel()
+    pull = centred_pull(problem, risk, look)
+    correlations = np.asarray(problem.X.T @ pull, dtype=float).ravel()
     return value - lower_bound(problem, risk, look, correlations, params[:-1].ravel())
+
+
+def centred_pull(problem, risk, look):
+    """The pull less its sum, spread by weight: its correlations are those of centred columns.
+
+    With a free intercept the sum is zero at the optimum; elsewhere, and where rounding leaves a
+    rest, columns with large means would show nothing but that sum.
+    """
+    if not problem.fit_intercept or risk.quadratic:
+        return look.pull
+    return look.pull - np.multiply.outer(risk.weights, look.pull.sum(axis=0))
 
 
 def penalty_value(problem, w):

@@ -12,8 +12,9 @@ _SWEEP_RATE = 4e8  # entries per second
 
 
 class SparseGroupQuadratic(GroupQuadratic):
-    """As :class:`GroupQuadratic`; column j is a sparse one less a multiple of the unit vector
-    `root` along `scale`.
+    """As :class:`GroupQuadratic`; a column is a sparse one less a multiple of the root.
+
+    The root is the unit vector along `scale`.
 
     The state of the sweeps is the residual less a multiple of the root, and that multiple last.
     """

@@ -6,6 +6,8 @@ grows; for other losses it is the Hessian at the current point, with free interc
 
 .. math::
     G = H_{ww} - H_{wb} H_{bb}^{+} H_{bw}, \qquad q = q_w - H_{wb} H_{bb}^{+} q_b
+
+The columns are those of :class:`ColumnStore`, centred, and so is the q that models receive.
 """
 
 import numpy as np
@@ -20,8 +22,6 @@ _MAX_NEWTON = 3  # Newton steps of one model: the Hessian will be another one an
 
 class GramModel:
     """Squared loss: one Gram matrix that grows with the working set."""
-
-    largest_mean = 0.0  # the intercept is always settled
 
     def __init__(self, problem, design, risk, acceleration):
         self._problem = problem
@@ -71,11 +71,6 @@ class HessianModel:
         self._problem = problem
         self._quadratic.retarget(problem)
 
-    @property
-    def largest_mean(self):
-        """Largest mean of a column, by which an unsettled intercept is felt in correlations."""
-        return float(np.abs(self._store.means).max(initial=0.0))
-
     def change(self, kept, new):
         """Keep some coordinates of the working set, and append the features `new`."""
         self._store.change(kept, new)
@@ -91,8 +86,8 @@ class HessianModel:
             slope, mass = float(look.pull.sum()), max(float(curvature.sum()), 1e-12)
             tilt = rows @ (curvature / mass).astype(np.float32)
             gram -= np.float32(mass) * tilt[:, None] * tilt
+            q = q - slope * tilt * sizes
             means = means + tilt * sizes
-            q = q - slope * means
         _add_ridge(gram, self._problem.l2, sizes)
         new = self._quadratic.minimise(w, q, sizes, share, max_newton=_MAX_NEWTON)
         shift = slope / mass - float(means @ (new - w)) if mass else 0.0
@@ -115,11 +110,6 @@ class SoftmaxModel:
         self._problem = problem
         self._quadratic.retarget(problem)
 
-    @property
-    def largest_mean(self):
-        """Largest mean of a column, by which an unsettled intercept is felt in correlations."""
-        return float(np.abs(self._store.means).max(initial=0.0))
-
     def change(self, kept, new):
         """Keep some pairs of the working set, and append the pairs `new`."""
         self._pairs = np.concatenate([self._pairs[kept], new])
@@ -137,15 +127,19 @@ class SoftmaxModel:
         at = place[self._pairs // self._k]
         gram = self._quadratic.resize(np.empty(0, dtype=np.intp), w.size)
         self._fill_hessian(gram, look, at, classes)
+        sizes = self._store.sizes[at]
         if self._problem.fit_intercept:
             cross, inverse, slope = self._eliminate(gram, look, at, classes)
-            q = q - cross @ (inverse @ slope)
-        sizes = self._store.sizes[at]
+            q = q - sizes * (cross @ (inverse @ slope))
         _add_ridge(gram, self._problem.l2, sizes)
         new = self._quadratic.minimise(w, q, sizes, share, max_newton=_MAX_NEWTON)
         if not self._problem.fit_intercept:
             return new, 0.0
-        return new, inverse @ (slope - cross.T @ (new - w))
+        # The caller's columns are not centred: the means times the coefficients' change come off.
+        step = new - w
+        shift = inverse @ (slope - cross.T @ (sizes * step))
+        np.subtract.at(shift, classes, self._store.means[at] * step)
+        return new, shift
 
     def _fill_hessian(self, gram, look, at, classes):
         """Blocks of equal classes, less the product of all: sum s P_c (1[c = c'] - P_c') x x'."""
@@ -160,7 +154,7 @@ class SoftmaxModel:
             gram[np.ix_(members, members)] += block
 
     def _eliminate(self, gram, look, at, classes):
-        """Take the free intercepts out of the Hessian; they see the columns uncentred."""
+        """Take the free intercepts out of the Hessian."""
         P, s = look.state, self._risk.weights
         weighted = s[:, None] * P
         sums = self._store.rows.astype(float) @ weighted
@@ -168,9 +162,6 @@ class SoftmaxModel:
         cross[np.arange(at.size), classes] += sums[at, classes]
         inverse = np.linalg.pinv(self._risk.intercept_curvature(look), hermitian=True)
         gram -= (cross @ inverse @ cross.T).astype(np.float32)
-        # In the caller's coordinates the columns are neither of unit size nor centred.
-        bend = self._risk.intercept_curvature(look)[classes]
-        cross = cross * self._store.sizes[at, None] + self._store.means[at, None] * bend
         return cross, inverse, look.pull.sum(axis=0)
 
 

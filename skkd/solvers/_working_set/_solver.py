@@ -19,7 +19,7 @@ import numpy as np
 
 from .._linear_problem import CoefficientIterate, NotFiniteError
 from ._design import Design
-from ._duality import lower_bound, penalty_value
+from ._duality import centred_pull, lower_bound, penalty_value
 from ._models import GramModel, HessianModel, SoftmaxModel
 from ._risks import make_risk
 from ._sparse_models import SparseModel
@@ -152,7 +152,7 @@ class WorkingSet:
         new, shift = self._model.minimise(w, q, self.look, self._inner_share())
         self._move(w, new, shift)
         self._choose_pool()
-        self._look(1e-3 * violation / (1.0 + self._model.largest_mean))
+        self._look(1e-3 * violation)
 
     def _inner_share(self):
         if self.gap < 1e-6 * self.value or self._n_new == 0:
@@ -239,13 +239,14 @@ class WorkingSet:
         self._fresh = None
         self.intercept = self.look.intercept
         self.whole = self._pool is None
+        pull = centred_pull(self.problem, self.risk, self.look)
         if self.whole:
             seen = slice(None)
-            self.correlations = self.design.correlations(self.look.pull).ravel()
+            self.correlations = self.design.correlations(pull).ravel()
         else:
             seen, design = self._pool
             self.correlations = np.zeros(self.w.size)
-            self.correlations[seen] = design.correlations(self.look.pull)
+            self.correlations[seen] = design.correlations(pull)
         w = self.w[self.members]
         self.value = self.look.value + penalty_value(self.problem, w)
         bound = lower_bound(

@@ -29,7 +29,6 @@ class SparseModel:
         self.retarget(problem)
         self._members = np.empty(0, dtype=np.intp)
         self._matrix = None
-        self._largest_mean = 0.0
 
     def retarget(self, problem):
         """Go on with the strengths and bounds of another problem."""
@@ -51,11 +50,6 @@ class SparseModel:
         self._starts = self._matrix.indptr.astype(np.int64)
         self._scaled_for = None
 
-    @property
-    def largest_mean(self):
-        """Largest mean of a column, by which an unsettled intercept is felt in correlations."""
-        return self._largest_mean
-
     def minimise(self, w, q, look, share):
         """New coefficients, and the change of the intercept that goes with them."""
         system = self._system(look)
@@ -67,7 +61,6 @@ class SparseModel:
             solve(system, w, residual, offset, share * violation)
         if not self._problem.fit_intercept or self._risk.quadratic:
             return w, 0.0
-        self._largest_mean = float(np.abs(system.means).max(initial=0.0))
         return w, system.slope / system.mass - float(system.means @ (w - start))
 
     def _alternate(self, system, w, residual, offset, tol):
@@ -118,8 +111,8 @@ class SparseModel:
 
     def _sweep(self, system, w, residual, offset, n_sweeps, tol):
         return self._kernels.coordinate_sweeps(
-            system.values, self._rows, self._starts, system.sums, system.means, system.norms,
-            residual, offset, w, *self._limits, n_sweeps, tol,
+            system.values, self._rows, self._starts, system.sums, system.means,
+            system.norms + self._problem.l2, residual, offset, w, *self._limits, n_sweeps, tol,
         )  # fmt: skip
 
     def _newton(self, system, w, residual, offset):
