@@ -13,7 +13,7 @@ Columns are given in compressed form: `values`, `rows` and `starts`.
 
 from ._jit import njit
 
-__all__ = ["bent_path", "conjugate_gradients", "coordinate_sweeps", "pulls"]
+__all__ = ["bent_path", "conjugate_gradients", "coordinate_sweeps"]
 
 
 @njit
@@ -76,73 +76,67 @@ def coordinate_sweeps(
 
 
 @njit
-def pulls(values, rows, starts, sums, residual, offset, w, l2, out):
-    """Negative gradient of the smooth part at every column."""
-    for j in range(w.shape[0]):
-        pull = offset[0] * sums[j] - l2 * w[j]
-        for k in range(starts[j], starts[j + 1]):
-            pull += values[k] * residual[rows[k]]
-        out[j] = pull
-
-
-@njit
 def conjugate_gradients(
-    values, rows, starts, sums, means, norms, l2, support, slope, reduction, max_steps,
-    direction, image,
+    values, rows, starts, sums, means, norms, residual, offset, w, l1, l2,
+    support, reduction, max_steps, direction, image, work,
 ):  # fmt: skip
     """Solve for the Newton direction of the columns in `support`, preconditioned by their norms.
 
     Fills `direction`, and `image` with the product of the columns (not centred) with it. Stops
-    once the residual has fallen by the factor `reduction`.
+    once the residual has fallen by the factor `reduction`. The rows of `work` hold the remainder,
+    the search direction and its image in the coordinates.
     """
     size = support.shape[0]
-    remainder = -slope
-    scaled = remainder.copy()
-    product = remainder.copy()
-    for a in range(size):
-        direction[a] = 0.0
-        scaled[a] = remainder[a] / norms[support[a]]
-    search = scaled.copy()
+    remainder, search = 0, 1
     measure = 0.0
     for a in range(size):
-        measure += remainder[a] * scaled[a]
+        j = support[a]
+        pull = offset[0] * sums[j] - l2 * w[j] - (l1 if w[j] > 0.0 else -l1)
+        for k in range(starts[j], starts[j + 1]):
+            pull += values[k] * residual[rows[k]]
+        direction[a] = 0.0
+        work[remainder, a] = pull
+        work[search, a] = pull / (norms[j] + l2)
+        measure += pull * work[search, a]
     goal = reduction * reduction * measure
     for _ in range(max_steps):
-        shift = _image(values, rows, starts, means, support, search, image)
+        shift = _image(values, rows, starts, means, support, work, search, image)
         curvature = 0.0
         for a in range(size):
             j = support[a]
-            total = l2 * search[a] - shift * sums[j]
+            total = l2 * work[search, a] - shift * sums[j]
             for k in range(starts[j], starts[j + 1]):
                 total += values[k] * image[rows[k]]
-            product[a] = total
-            curvature += total * search[a]
+            work[2, a] = total
+            curvature += total * work[search, a]
         if not curvature > 0.0:
             break
         step = measure / curvature
         before = measure
         measure = 0.0
         for a in range(size):
-            direction[a] += step * search[a]
-            remainder[a] -= step * product[a]
-            scaled[a] = remainder[a] / norms[support[a]]
-            measure += remainder[a] * scaled[a]
+            direction[a] += step * work[search, a]
+            work[remainder, a] -= step * work[2, a]
+            measure += work[remainder, a] * work[remainder, a] / (norms[support[a]] + l2)
         if measure <= goal:
             break
         for a in range(size):
-            search[a] = scaled[a] + measure / before * search[a]
-    _image(values, rows, starts, means, support, direction, image)
+            ahead = work[remainder, a] / (norms[support[a]] + l2)
+            work[search, a] = ahead + measure / before * work[search, a]
+    for a in range(size):
+        work[search, a] = direction[a]
+    _image(values, rows, starts, means, support, work, search, image)
 
 
 @njit
-def _image(values, rows, starts, means, support, direction, image):
-    """Fill `image` with the columns times `direction`; return the mean of that combination."""
+def _image(values, rows, starts, means, support, work, row, image):
+    """Fill `image` with the columns times a row of `work`; return the mean of that combination."""
     for i in range(image.shape[0]):
         image[i] = 0.0
     shift = 0.0
     for a in range(support.shape[0]):
         j = support[a]
-        d = direction[a]
+        d = work[row, a]
         shift += d * means[j]
         for k in range(starts[j], starts[j + 1]):
             image[rows[k]] += d * values[k]

@@ -93,7 +93,7 @@ class TestInvariance:
     def test_read_only_rows(self, name, tmp_path):
         X, y = data(name)
         X.tofile(tmp_path / "rows")
-        mapped = np.memmap(tmp_path / "rows", mode="r", shape=X.shape)
+        mapped = np.memmap(tmp_path / "rows", dtype=np.float64, mode="r", shape=X.shape)
         y.flags.writeable = False
         assert_same(fit(name, mapped, y), fit(name, X, y))
         frozen = sparse.csc_array(X)

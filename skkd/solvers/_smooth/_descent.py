@@ -17,10 +17,14 @@ Nocedal, J., Wright, S. J., "Numerical Optimization", 2nd ed., Springer 2006, al
 
 import numpy as np
 
+from ._intercept import settle
+
 __all__ = ["Corrected", "descend"]
 
 import os
-LOG = os.environ.get('LOG')
+
+LOG = os.environ.get("LOG")
+_SETTLED = 1.3  # largest kappa of a step of the intercept taken to first order
 _MEMORY = 20
 _MAX_TRIALS = 20
 
@@ -56,7 +60,8 @@ class Corrected:
         if point is not None:
             Z, R, g = point
             self._point = Z.astype(dtype, copy=False), R.astype(dtype, copy=False), g
-        self._R = np.empty((loss.n_outputs, rows.shape[0]), dtype=dtype)
+        self._Z = np.empty((loss.n_outputs, rows.shape[0]), dtype=dtype)
+        self._R = None
         self.intercept = np.zeros(loss.n_outputs)
 
     slopes = (-0.9, 0.5)  # at the end of a step, as shares of the slope at its start
@@ -67,15 +72,15 @@ class Corrected:
 
     def gradient(self, x, image=None):
         """Gradient at x, the intercept eliminated."""
-        self._residuals(x)
-        step = self._step() if self.fit_intercept else None
+        self._R, step = self._residuals(x), None
+        if self.fit_intercept:
+            b, self._R, _, step = settle(self.loss, self._at, self.intercept, self._R, _SETTLED)
+            self.intercept = b - step
         base = None if self._point is None else self._point[1]
         g = self.rows.pullback(self.loss.moved(self._R, step, base))
         g += self._reg * x
         if self._point is not None:
             g += self._point[2]
-        if step is not None:
-            self.intercept = self.intercept - step
         if g.shape[1] > 1:  # exactly zero: a vector added to all classes changes nothing
             g -= g.mean(axis=1, keepdims=True)
         return g
@@ -96,29 +101,29 @@ class Corrected:
         return self.loss.intercept_hessian(self._R)
 
     def _residuals(self, x):
-        b = self.intercept.astype(self._dtype)[:, None]
+        """Residuals at x and the present intercept; leaves the logits without it behind."""
         if self.rows.sparse:
-            self._R = self._residual(self.rows.logits(x), slice(None), b)
-            return
+            return self._residual(self.rows.logits(x), slice(None))
         W = self.rows.coefficients(x)
+        R = np.empty(self._Z.shape, dtype=self._dtype)
 
         def one(rows):
-            self._R[:, rows] = self._residual(self.rows.logits_of(W, rows), rows, b)
+            R[:, rows] = self._residual(self.rows.logits_of(W, rows), rows)
 
         self.rows.each(one)
+        return R
 
-    def _residual(self, Z, rows, b):
-        # In C order whatever the order of the product.
-        out = np.empty(Z.shape, dtype=self._dtype)
-        np.add(Z, b if self._point is None else self._point[0][:, rows], out=out)
-        if self._point is not None and b.any():
-            out += b
-        return self.loss.residual(out, rows)
+    def _residual(self, product, rows):
+        Z = self._Z[:, rows]
+        if self._point is None:
+            Z[:] = product
+        else:
+            np.add(self._point[0][:, rows], product, out=Z)
+        return self._at(self.intercept, rows)
 
-    def _step(self):
-        """Newton step of the intercept, of at most unit length."""
-        slope = self._R.sum(axis=1, dtype=float)
-        return self.loss.intercept_step(self._R, slope, limit=1.0)
+    def _at(self, b, rows=slice(None)):
+        Z = self._Z[:, rows]
+        return self.loss.residual(Z + b.astype(self._dtype)[:, None], rows)
 
 
 def descend(objective, x, metric, measure, tol, *, max_passes, pairs, fall=0.0, patience=30):
@@ -152,7 +157,7 @@ def descend(objective, x, metric, measure, tol, *, max_passes, pairs, fall=0.0, 
     Returns
     -------
     x : array
-        The best point.
+        The last point, or the best if only rounding is left.
     """
     image, preconditioner = objective.image(x), None
     g = objective.gradient(x, image)
@@ -168,7 +173,12 @@ def descend(objective, x, metric, measure, tol, *, max_passes, pairs, fall=0.0, 
             first = max(square, objective.start_square(preconditioner))
         size = measure(g, square)
         if LOG:
-            print("        pass", passes, "size %.2e square %.2e dev %.2f" % (size, square, deviation), type(preconditioner).__name__)
+            print(
+                "        pass",
+                passes,
+                "size %.2e square %.2e dev %.2f" % (size, square, deviation),
+                type(preconditioner).__name__,
+            )
         idle += 1
         if size < 0.5 * mark:
             idle, mark = 0, size
@@ -177,13 +187,20 @@ def descend(objective, x, metric, measure, tol, *, max_passes, pairs, fall=0.0, 
         if square <= 0.0 and pairs:  # the metric of a row space is not quite symmetric
             pairs.clear()
             continue
-        done = size <= tol or not square > fall * first or idle > patience
-        if done or passes >= max_passes:
+        done = size <= tol or not square > fall * first
+        if idle > patience:
             return best[1]
+        if done or passes >= max_passes:
+            return x
         t, g_new, deviation, trials = _search(
             objective, x, image, d, image_d, square, max_passes - passes
         )
         passes += trials
+        if t == 0.0:  # the metric misleads, or only rounding is left
+            if not pairs:
+                return best[1]
+            pairs.clear()
+            continue
         s, image_s, y = -t * d, -t * image_d, g_new - g
         curvature = float(np.vdot(image_s, y))
         if curvature > 0.0 and np.isfinite(curvature):
@@ -211,8 +228,11 @@ def _direction(objective, g, pairs, metric):
 
 
 def _search(objective, x, image, d, image_d, slope, max_trials):
-    """A step along -d with a small slope at its end; bracketed, then by secants."""
-    low, slope_low, high, slope_high = 0.0, -slope, None, 0.0
+    """A step along -d with a small slope at its end: secants, in a bracket once there is one.
+
+    Where none is found in time, the longest step known to end before the minimum, perhaps zero.
+    """
+    low, slope_low, high, slope_high, g_low = 0.0, -slope, None, None, None
     t, deviation = 1.0, None
     shortest, longest = objective.slopes
     for trial in range(1, max(1, min(max_trials, _MAX_TRIALS)) + 1):
@@ -220,17 +240,21 @@ def _search(objective, x, image, d, image_d, slope, max_trials):
         end = -float(np.vdot(g, image_d))
         deviation = abs(end) / slope if deviation is None else deviation
         if LOG == "2": print("            t %.4g end %.3g" % (t, end / slope))
-        if shortest * slope <= end <= longest * slope or trial == max_trials:
-            break
+        if shortest * slope <= end <= longest * slope:
+            return t, g, deviation, trial
         if end < 0.0:
-            rise = (end - slope_low) / (t - low)  # as far as a secant reaches
+            rise = end - slope_low
+            reach = t - end * (t - low) / rise if rise > 0.0 else np.inf
+            low, slope_low, g_low = t, end, g
             if high is None:
-                next_step = t + min(max(-end / rise, 0.5 * t) if rise > 0.0 else 4.0 * t, 4.0 * t)
-            low, slope_low, slope_high = t, end, 0.5 * slope_high  # Illinois
+                t = min(max(reach, 1.5 * t), 5.0 * t)
+                continue
+            slope_high *= 0.5  # Illinois
         else:
-            high, slope_high, slope_low = t, end, 0.5 * slope_low
-        if high is not None:
-            share = slope_low / (slope_low - slope_high) if np.isfinite(slope_high) else 0.1
-            next_step = low + min(max(share, 0.01), 0.99) * (high - low)
-        t = next_step
-    return t, g, deviation, trial
+            slope_low *= 1.0 if high is None else 0.5
+            high, slope_high = t, end if np.isfinite(end) else -10.0 * slope_low
+        share = slope_low / (slope_low - slope_high)
+        t = low + min(max(share, 0.01), 0.99) * (high - low)
+        if not low < t < high:
+            break
+    return low, g_low, deviation, trial

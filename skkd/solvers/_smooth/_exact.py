@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from ._intercept import settle
 from ._rows import make_rows
 
 __all__ = ["Exact", "Point"]
@@ -68,51 +69,23 @@ class Exact:
     def at(self, W, b):
         """The :class:`Point` at W, its intercept moved from `b` until little is left to do."""
         base = self.rows.logits(W)
-        b, Z, value, R, slope, step, factor = self._settle(base, b)
-        value += 0.5 * self.l2 * float(np.vdot(W, W))
-        if step.any():
-            R = self.loss.moved(R, step)
-            Z = Z - step[:, None]
-        G = self.rows.pullback(R)
+        value, R = self.loss.look(base + b[:, None])
+        slope = step = np.zeros_like(b)
+        if self.fit_intercept:
+            start = b
+            b, R, slope, step = settle(self.loss, lambda c: self._look(base, c)[1], b, R, _SETTLED)
+            if b is not start:
+                value, R = self._look(base, b)
+        kappa = self.loss.feasible_shift(R, step) if step.any() else 1.0
+        moved = self.loss.moved(R, step) if step.any() else R
+        G = self.rows.pullback(moved)
         G += self.l2 * W
         gap = np.nan
         if self.l2 > 0.0:
-            excess = 0.5 * float(slope @ step) * factor if slope.any() else 0.0
-            gap = float(np.vdot(G, G)) / (2.0 * self.l2) + excess
-        return Point(W, b, value, gap, G, Z, R, step)
-
-    def _settle(self, base, b):
-        """Newton's method on the intercept: where it ended, and the step that it would make."""
-        look = self._look(base, b)
-        if not self.fit_intercept:
-            return (*look[:4], np.zeros_like(b), np.zeros_like(b), 1.0)
-        for _ in range(50):
-            *_, R, slope = look
-            step, factor = self._step(R, slope)
-            if factor <= _SETTLED:
-                break
-            trial = self._descend(base, look, step)
-            if trial is None:
-                break
-            look = trial
-        return (*look, step, factor)
+            gap = float(np.vdot(G, G)) / (2.0 * self.l2)
+            gap += 0.5 * float(slope @ step) * kappa if slope.any() else 0.0
+        value += 0.5 * self.l2 * float(np.vdot(W, W))
+        return Point(W, b, value, gap, G, base + (b - step)[:, None], moved, step)
 
     def _look(self, base, b):
-        Z = base + b[:, None] if b.any() else base
-        value, R = self.loss.look(Z)
-        return b, Z, value, R, R.sum(axis=1)
-
-    def _step(self, R, slope):
-        """Newton step of the intercept, and kappa."""
-        step = self.loss.intercept_step(R, slope)
-        return step, self.loss.feasible_shift(R, step) if step.any() else 1.0
-
-    def _descend(self, base, look, step):
-        """A step of the intercept that shrinks its gradient; None if rounding forbids it."""
-        size = np.abs(look[-1]).max()
-        for _ in range(30):
-            trial = self._look(base, look[0] - step)
-            if np.abs(trial[-1]).max() < size:
-                return trial
-            step = 0.5 * step
-        return None
+        return self.loss.look(base + b[:, None])

@@ -2,7 +2,7 @@ r"""Least squares without a penalty: the solution of least norm.
 
 Where the columns are linearly dependent, or nearly, the minimiser of :math:`\|w\|` among all
 minimisers is taken, from the singular value decomposition of the weighted, centred rows. Singular
-values below ``max(n, p) * eps`` times the largest count as zero.
+values below ``max(n, p) * eps`` times the largest count as zero, with eps of the type of X.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ class LeastNormModel:
             self.mean = loss.weights @ problem.X
         rows = (problem.X - self.mean) * root[:, None]
         _, sizes, self._V = scipy.linalg.svd(rows, full_matrices=False, overwrite_a=True)
-        kept = sizes > max(rows.shape) * np.finfo(rows.dtype).eps * sizes.max(initial=0.0)
+        kept = sizes > max(rows.shape) * np.finfo(problem.X.dtype).eps * sizes.max(initial=0.0)
         self._V = self._V[kept]
         self._inverse = (1.0 / sizes[kept] ** 2)[:, None]
         self._exact = exact

@@ -16,6 +16,8 @@ from scipy.linalg.lapack import dposv
 
 __all__ = ["make_loss"]
 
+_TINY = 1e-100
+_ROUNDING = 1e-9
 _RARE = 1e-12  # mass of a class that has none
 _BIG = 700.0  # exp(_BIG) is finite, and 1 + exp(-_BIG) is 1
 
@@ -49,29 +51,26 @@ class _Loss:
 
     quadratic = False
 
-    def intercept_step(self, R, slope, limit=np.inf):
-        """Newton step of the intercept for its gradient `slope`, no longer than `limit`."""
+    def intercept_step(self, R, slope):
+        """Newton step of the intercept for its gradient `slope`."""
         if not slope.any():
             return np.zeros_like(slope)
         S = self.intercept_hessian(R)
         if slope.size == 1:
-            step = slope / S[0] if S[0, 0] > 0.0 else np.full(1, np.inf * slope[0])
+            S = float(S[0, 0])
+            step = slope / S if S > _TINY * abs(slope[0]) else np.sign(slope) / _TINY
         else:
             S += S.trace() / S.shape[0] ** 2  # the eigenvalue of vectors added to all classes
             ridge = 1e-14 * S.trace()
             _, step, info = dposv(S + ridge * np.eye(S.shape[0]), slope - slope.mean())
             step = step if info == 0 else slope
-        # No curvature at all: a step of unit length, towards where there is some.
-        step = np.where(np.isfinite(step), step, np.sign(slope))
-        size = np.abs(step).max()
-        return step if size <= limit else step * (limit / size)
+        return step
 
     def moved(self, R, step, base=None):
         """``R - along_curvature(R, step) - base``, a new array unless nothing is subtracted."""
         if step is not None and step.any():
             R = R - self.along_curvature(R, step)
         return R if base is None else R - base
-
 
     def look(self, Z):
         """The loss and its derivative, of all rows; Z is kept."""
@@ -215,9 +214,9 @@ class SquaredHingeLoss(_OneLogit):
         return self.weights * (R[0] != 0.0)
 
     def feasible_shift(self, R, c):
-        """1 where no row's multiplier changes sign, infinite otherwise."""
+        """1 for a step of rounding, infinite otherwise: rows it might pull in are not known."""
         moved = R[0] - self.curvature(R) * c[0]
-        return 1.0 if np.all(moved * R[0] >= 0.0) else np.inf
+        return 1.0 if abs(c[0]) <= _ROUNDING and np.all(moved * R[0] >= 0.0) else np.inf
 
 
 class SoftmaxLoss(_Loss):

@@ -67,7 +67,7 @@ class Metric:
     def _factor(self, objective):
         if self.loss.n_outputs == 1:
             G = self.centred_gram(objective.curvature())
-            return CholeskyPreconditioner(G, self.reg, self.rows.dtype)
+            return CholeskyPreconditioner(G, self.reg, self.rows.dtype, self.stride == 1)
         if self._gram is None:
             self._gram = self.centred_gram(self.loss.weights)
         return Kronecker(self._gram, objective.class_curvature(), self.reg, self.rows.dtype)

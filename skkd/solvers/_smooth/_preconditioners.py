@@ -63,11 +63,12 @@ class CholeskyPreconditioner:
         Curvature of the penalty.
     accuracy : dtype
         Of the entries of `G`.
+    is_newton : bool, default=False
+        Whether this is the whole Hessian.
     """
 
-    is_newton = False
-
-    def __init__(self, G, reg, accuracy):
+    def __init__(self, G, reg, accuracy, is_newton=False):
+        self.is_newton = is_newton
         self.factor = CholeskyFactor(plus_diagonal(G, reg, accuracy), accuracy)
 
     def solve(self, g):
@@ -103,8 +104,7 @@ class Kronecker:
         values = np.maximum(values[1:], 1e-10 * values[-1])
         self.U = np.ascontiguousarray(U[:, 1:])
         self.factors = [
-            CholeskyFactor(plus_diagonal(value * G, reg, accuracy), accuracy)
-            for value in values
+            CholeskyFactor(plus_diagonal(value * G, reg, accuracy), accuracy) for value in values
         ]
 
     def solve(self, g):

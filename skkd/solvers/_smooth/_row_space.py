@@ -16,13 +16,14 @@ import numpy as np
 
 from ..._threads import blas_threads, run_in_threads
 from ._descent import descend
+from ._intercept import settle
 from ._preconditioners import CholeskyFactor
 
 __all__ = ["RowModel"]
 
 _CHUNK = 2**18  # numbers copied at a time
 _DEVIATION = 0.1
-_SETTLED, _SETTLING = 0.03, 5
+_SETTLED = 1.1
 _SINGLE_UP_TO = 1e4  # condition of B up to which it is factored in single precision
 _MAX_CHUNKS = 16
 _MAX_PASSES = 200
@@ -180,16 +181,13 @@ class RowObjective:
 
     def gradient(self, a, image):
         """The combination that is the gradient."""
-        step = None
-        for _ in range(_SETTLING):
-            self.R = self.loss.residual(image + self.intercept[:, None])
-            if not self.fit_intercept:
-                break
-            slope = self.R.sum(axis=1)
-            step = self.loss.intercept_step(self.R, slope, limit=1.0)
-            self.intercept = self.intercept - step
-            if np.abs(step).max() < _SETTLED:  # the rest to first order
-                break
+        def residual(b):
+            return self.loss.residual(image + b[:, None])
+
+        self.R, step = residual(self.intercept), None
+        if self.fit_intercept:
+            b, self.R, _, step = settle(self.loss, residual, self.intercept, self.R, _SETTLED)
+            self.intercept = b - step
         c = self.loss.moved(self.R, step) + self.l2 * a
         if c.shape[0] > 1:
             c -= c.mean(axis=0)

@@ -29,6 +29,7 @@ class ColumnStore:
 
     def __init__(self, design, weights, centred):
         self._design, self._weights, self._centred = design, weights, centred
+        self._equal = bool(np.all(weights == weights[0]))
         self._buffer = np.empty((0, design.shape[0]), dtype=np.float32)
         self._means = np.empty(0)
         self._sizes = np.empty(0)
@@ -46,7 +47,7 @@ class ColumnStore:
 
     @property
     def sizes(self):
-        """The numbers that the columns were divided by; 1 for columns of zeros."""
+        """The numbers that the columns were divided by; 1 for columns of zeros or constants."""
         return self._sizes[: self.size]
 
     def change(self, kept, new):
@@ -69,13 +70,18 @@ class ColumnStore:
             means = columns @ self._weights
             columns = columns - means[:, None]
         sizes = self._measure(columns)
+        constant = sizes <= 1e-13 * np.abs(means)  # all that is left of them is rounding
+        columns[constant], sizes[constant] = 0.0, 1.0
         self._means[places], self._sizes[places] = means, sizes
         factors = (1.0 / sizes)[:, None].astype(columns.dtype)
         np.multiply(columns, factors, out=self._buffer[places], casting="same_kind")
 
     def _measure(self, columns):
         with np.errstate(over="ignore", under="ignore"):
-            squares = np.vecdot(columns, columns * self._weights.astype(columns.dtype))
+            if self._equal:
+                squares = np.vecdot(columns, columns) * columns.dtype.type(self._weights[0])
+            else:
+                squares = np.vecdot(columns, columns * self._weights.astype(columns.dtype))
         if np.all((squares > 1e-30) & (squares < 1e30)):
             return np.sqrt(squares.astype(np.float64))
         # Some columns are zero, or their squares leave the range of floats.

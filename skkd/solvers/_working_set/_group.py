@@ -28,9 +28,8 @@ from ._group_losses import make_loss
 
 __all__ = ["group_iterates"]
 
-_FIRST = 20  # groups of the first working set
-_GROWTH = 1.0
-_SHARE = 0.1
+_FIRST = 30  # groups of the first working set, and least number that joins later
+_SHARE = 0.3  # of the gap that may remain inside while groups still join
 _STUCK = 3  # passes without progress after which rounding is to blame
 
 
@@ -138,7 +137,7 @@ class _GroupSolver:
         """Let violators in and minimise on the working set."""
         scores = self.scores.copy()
         scores[self.members] = 0.0
-        room = max(_FIRST, int(_GROWTH * np.count_nonzero(self.loss.tau)))
+        room = max(_FIRST, np.count_nonzero(self.loss.tau))
         found = np.flatnonzero(scores > 1.0)
         self.grew = found.size > 0
         if found.size > room:

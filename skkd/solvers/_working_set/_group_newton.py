@@ -136,17 +136,15 @@ class _Point:
 
     def _ridge_primal(self):
         """As :meth:`_ridge_dual` from the Gram matrix of the coefficients in use."""
-        problem, used, root = self.problem, self.used, self.root
-        if self.all_gram is not None:
-            gram = self.all_gram[used]
-            inner, image = gram[:, used], problem.rows_target[used]
+        problem, used, root, gram = self.problem, self.used, self.root, self.all_gram
+        if gram is not None:
+            inner, image = gram[used[:, None], used], problem.rows_target[used]
         else:
-            rows = problem.rows[used]
-            inner, image = rows @ rows.T, rows @ problem.target
+            rows, inner, image = problem.part(used)
         self.factor = _factor(root[:, None] * inner * root)
         w = root * dpotrs(self.factor, root * image, lower=1)[0] if used.size else image
-        if self.all_gram is not None:
-            v = problem.rows_target - w @ gram
+        if gram is not None:
+            v = problem.rows_target - w @ gram[used]
             square = problem.target @ problem.target - w @ (image + v[used])
             return max(square, 0.0), v
         r = problem.target - w @ rows
@@ -175,7 +173,7 @@ class _Point:
         """Products of the groups' images with each other and with the columns in use."""
         problem = self.problem
         if self.all_gram is None:
-            return images @ images.T, images @ problem.rows[self.used].T
+            return images @ images.T, images @ problem.part(self.used)[0].T
         H = _combined(images.T[members], c, sizes)
         return H, images[:, self.used]
 

@@ -21,7 +21,8 @@ _SWEEPS = 5  # that an extrapolation is made from
 _BURST = 2e-4  # seconds of sweeps between looks at the gap, at least
 _SWEEP_RATE = 2.5e9  # multiplications and additions per second of the kernel, roughly
 _LOOK = 3e-4  # seconds that a look and an extrapolation take besides
-_NEWTON_STEPS = 2  # that Newton's method is expected to need
+_LARGEST_FACTOR = 4000  # rows of the matrix that Newton's method factors
+_NEWTON_STEPS = 3  # that Newton's method is expected to need
 
 
 class GroupQuadratic:
@@ -66,6 +67,7 @@ class GroupQuadratic:
         self._blocks = np.empty(0)
         self._buffer = np.empty((0, target.size))
         self._state = target.copy()
+        self._part = None
 
     @property
     def rows(self):
@@ -145,7 +147,14 @@ class GroupQuadratic:
 
     def newton_fits(self):
         """Whether Newton's method needs no more memory than there is."""
-        return True
+        return min(np.count_nonzero(self.w), self.target.size) <= _LARGEST_FACTOR
+
+    def part(self, used):
+        """Columns in use, their Gram matrix and their products with the target; the last kept."""
+        if self._part is None or not np.array_equal(self._part[0], used):
+            rows = self.rows[used]
+            self._part = used, (rows, rows @ rows.T, rows @ self.target)
+        return self._part[1]
 
     def _newton_pays(self, before, gap, tol):
         """Whether sweeps, at their present speed, would take longer than Newton's method."""

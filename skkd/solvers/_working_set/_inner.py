@@ -64,7 +64,7 @@ class GramQuadratic:
             self._slope = np.empty(room)
             self._image = np.empty(room)
         if self.gram is not old or kept.size < self.size:
-            self.gram[: kept.size, : kept.size] = old[np.ix_(kept, kept)]
+            self.gram[: kept.size, : kept.size] = old[kept].take(kept, axis=1)
         self.size = size
         return self.leading
 
@@ -91,6 +91,8 @@ class GramQuadratic:
         self._limits = (problem.l1 / sizes, problem.lower * sizes, problem.upper * sizes)
         start, pulls = w * sizes, q / sizes
         scaled, pulls = start.copy(), pulls.copy()
+        if problem.l1 > 0.0:
+            scaled[self.leading.diagonal() == 0.0] = 0.0  # only the penalty is left of such columns
         violation, switches = self._sweep(scaled, pulls, 0.0, 1)
         tol = share * violation
         if violation > 0.0:
@@ -98,7 +100,11 @@ class GramQuadratic:
                 self._alternate(scaled, pulls, tol, switches, max_newton)
             else:
                 self._sweep_on(scaled, pulls, tol)
-        return np.where(scaled == start, w, scaled / sizes)
+        new = np.where(scaled == start, w, scaled / sizes)
+        _, lower, upper = self._limits
+        return np.where(
+            scaled <= lower, problem.lower, np.where(scaled >= upper, problem.upper, new)
+        )
 
     def _alternate(self, w, q, tol, switches, max_newton):
         """Sweeps while many coordinates switch, else Newton steps with a sweep between them."""

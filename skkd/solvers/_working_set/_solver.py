@@ -165,7 +165,9 @@ class WorkingSet:
         """Drop the idle members and add the worst violators among the others."""
         w = self.w[self.members]
         near = np.abs(self.correlations[self.members]) >= 0.95 * self.problem.l1
-        kept = np.flatnonzero((w != 0.0) | near | self._everything)
+        kept = np.flatnonzero((w != 0.0) | near)
+        if self._everything or (self.risk.quadratic and kept.size > 0.8 * w.size):
+            kept = np.arange(w.size)  # taking out a few costs more than to carry them along
         new = self._violators(max(20, np.count_nonzero(w)))
         self._n_new = new.size
         self._model.change(kept, new)

@@ -54,6 +54,8 @@ class SparseModel:
         """New coefficients, and the change of the intercept that goes with them."""
         system = self._system(look)
         start, w = w, w.copy()
+        if self._problem.l1 > 0.0:
+            w[system.norms == 0.0] = 0.0  # only the penalty is left of such a column
         residual, offset = system.residual.copy(), np.zeros(1)
         violation, _ = self._sweep(system, w, residual, offset, 1, 0.0)
         if violation > 0.0:
@@ -124,13 +126,10 @@ class SparseModel:
         support = np.flatnonzero(free)
         if support.size == 0:
             return
-        pulls = np.empty(w.size)
-        self._kernels.pulls(*arrays, system.sums, residual, offset, w, l2, pulls)
-        slope = l1 * np.sign(w[support]) - pulls[support]
         direction, image = np.empty(support.size), np.empty(residual.size)
         self._kernels.conjugate_gradients(
-            *arrays, system.sums, system.means, system.norms + l2, l2, support, slope,
-            _FORCING, _MAX_CG, direction, image,
+            *arrays, system.sums, system.means, system.norms, residual, offset, w, l1, l2,
+            support, _FORCING, _MAX_CG, direction, image, np.empty((3, support.size)),
         )  # fmt: skip
         self._kernels.bent_path(
             *arrays, system.means, system.mass, residual, offset, w, l1, l2, lower, upper,
@@ -167,14 +166,29 @@ class _System:
         if fit_intercept:
             self.sums = _sums_by_column(self.values * self.roots[rows], starts)
             self.means = self.sums / self.mass
-            self.norms = np.maximum(self.norms - self.sums * self.means, 0.0)
+            self.norms = self._centred_norms(matrix, rows)
             self.slope = float(look.pull.sum())
             self.residual -= (self.slope / self.mass) * self.roots
         else:
             self.sums = self.means = np.zeros(matrix.shape[1])
 
+    def _centred_norms(self, matrix, rows):
+        """Squared norms of the centred columns; 0 for constant ones, all rounding."""
+        norms = self.norms - self.sums * self.means
+        for j in np.flatnonzero(norms < 1e-6 * self.norms):  # the difference has too few digits
+            part = slice(*matrix.indptr[j : j + 2])
+            elsewhere = self.roots.copy()
+            elsewhere[rows[part]] = 0.0
+            inside = self.values[part] - self.means[j] * self.roots[rows[part]]
+            norm = inside @ inside + self.means[j] ** 2 * (elsewhere @ elsewhere)
+            norms[j] = norm if norm > 1e-26 * self.norms[j] else 0.0
+        return norms
+
 
 def _sums_by_column(values, starts):
     """Sum of each column's values; 0 for empty columns."""
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    return total[starts[1:]] - total[starts[:-1]]
+    sums = np.zeros(starts.size - 1)
+    filled = starts[1:] > starts[:-1]
+    if filled.any():
+        sums[filled] = np.add.reduceat(values, starts[:-1][filled])
+    return sums
