@@ -112,7 +112,7 @@ class BlockDescentEstimator(SkkdEstimator):
             X,
             y if shown_y is None else shown_y,
             max_iter=self.max_iter,
-            task_name="pass",
+            task_name="update",
             attributes=self._attributes,
         )
         history = _History() if self.record_path else None

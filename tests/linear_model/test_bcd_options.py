@@ -1,4 +1,4 @@
-"""Options and what surrounds a fit: warm start, paths, groups, records, callbacks, memory, threads."""
+"""Options and what surrounds a fit: warm starts, paths, groups, records, memory, threads."""
 
 import pickle
 import subprocess
@@ -236,7 +236,7 @@ def test_verbose_prints_a_line_for_each_pass(capsys):
 def test_a_callback_stops_without_a_warning(name):
     X, y = data(name)
     model = clone(MODELS[name]).set_params(tol=0.0)
-    model.set_callbacks(StopAt(0, "pass")).fit(X, y)
+    model.set_callbacks(StopAt(0)).fit(X, y)
     assert model.n_iter_ == 1 and not np.isinf(model.dual_gap_)
     assert model.objective_ <= clone(MODELS[name]).set_params(alpha=1e9).fit(X, y).objective_
 

@@ -76,6 +76,10 @@ class ColumnModel:
         x = self._descend(objective, x, self._metric, tol * _AIM, _MAX_PASSES, self._pairs)
         return self.scaling.to_parameters(x, W, base + objective.intercept)
 
+    def halfway(self, W, b, point):
+        """Between (W, b) and a point."""
+        return 0.5 * (W + point.W), 0.5 * (b + point.b)
+
     def violation(self, point):
         """Half the squared Newton decrement, in the metric of the last step."""
         g = self.scaling.gradient(point.G)

@@ -83,7 +83,8 @@ class Exact:
         gap = np.nan
         if self.l2 > 0.0:
             gap = float(np.vdot(G, G)) / (2.0 * self.l2)
-            gap += 0.5 * float(slope @ step) * kappa if slope.any() else 0.0
+            if slope.any():
+                gap += 0.5 * float(slope @ step) * kappa if step.any() else np.inf
         value += 0.5 * self.l2 * float(np.vdot(W, W))
         return Point(W, b, value, gap, G, base + (b - step)[:, None], moved, step)
 

@@ -4,7 +4,7 @@ import numpy as np
 
 __all__ = ["settle"]
 
-_MAX_STEPS = 100
+_MAX_STEPS = 60
 _FIRST = 4.0  # longest first step; doubled each time
 
 
@@ -28,7 +28,7 @@ def settle(loss, residual, b, R, kappa):
     -------
     b, R, slope, step : arrays
         Intercept, residuals and their sums there, and the Newton step that is left to take:
-        ``b - step`` is better still.
+        ``b - step`` is better still. Zero where the intercept did not settle in time.
     """
     low, high, longest = -np.inf, np.inf, _FIRST
     for _ in range(_MAX_STEPS):
@@ -46,6 +46,8 @@ def settle(loss, residual, b, R, kappa):
         if np.array_equal(new, b):
             break
         b, R = new, residual(new)
+    else:
+        step = np.zeros_like(b)
     return b, R, slope, step
 
 

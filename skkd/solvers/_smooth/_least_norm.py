@@ -50,6 +50,10 @@ class LeastNormModel:
         b = point.b - point.step + self.mean @ (point.W - W)
         return W, b
 
+    def halfway(self, W, b, point):
+        """Between (W, b) and a point."""
+        return 0.5 * (W + point.W), 0.5 * (b + point.b)
+
     def violation(self, point):
         """Half the squared Newton decrement."""
         return 0.5 * float(np.sum(self._inverse * (self._V @ point.G) ** 2))

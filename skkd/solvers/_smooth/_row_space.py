@@ -64,6 +64,7 @@ class RowModel:
         elif point is not None and self._estimate > 0.0:
             self._error = max(point.gap / self._estimate, 1.0)
         self.objective.intercept = b + self.mean @ W
+        self._before = self.a
         self.a = descend(
             self.objective,
             self.a,
@@ -73,9 +74,19 @@ class RowModel:
             max_passes=_MAX_PASSES,
             pairs=self._pairs,
         )
+        W = self._coefficients()
+        return W, self.objective.intercept - self.mean @ W
+
+    def halfway(self, W, b, point):
+        """Between the last minimum and the one before; `b` follows."""
+        self.a = 0.5 * (self.a + self._before)
+        W = self._coefficients()
+        return W, 0.5 * (b + point.b)
+
+    def _coefficients(self):
         W = self.exact.rows.pullback(self.a)
         W -= np.outer(self.mean, self.a.sum(axis=1))
-        return W, self.objective.intercept - self.mean @ W
+        return W
 
     def more_precise(self):
         """All is in double precision."""

@@ -24,7 +24,7 @@ from ._row_space import RowModel
 
 __all__ = ["SmoothSolver"]
 
-_HALVINGS = 30
+_HALVINGS = 10
 _EPS = np.finfo(float).eps
 
 
@@ -94,10 +94,10 @@ class SmoothSolver:
         limit = point.value + 1e-13 * abs(point.value)
         for _ in range(_HALVINGS):
             if new.value <= limit:
-                break
-            W, b = 0.5 * (W + point.W), 0.5 * (b + point.b)
+                return new
+            W, b = self.model.halfway(W, b, point)
             new = self.exact.at(W, b)
-        return new
+        return new if new.value <= limit else self.exact.at(point.W, point.b)
 
     def _verdict(self, old, new):
         """ "stagnated" once neither the gap nor the value falls, in double precision."""

@@ -51,11 +51,11 @@ class Design:
 
     def product(self, indices, coef):
         """``X[:, indices] @ coef`` in float64; `coef` has shape (m,) or (m, k)."""
-        if self.sparse or 2 * indices.size > self.shape[1]:
+        if (10 if self.sparse else 2) * indices.size > self.shape[1]:
             full = np.zeros((self.shape[1], *coef.shape[1:]))
             full[indices] = coef
             return np.asarray(self.X @ full, dtype=float)
-        return self.columns(indices) @ coef
+        return (self.X[:, indices] if self.sparse else self.columns(indices)) @ coef
 
     def columns(self, indices):
         """The columns `indices` as a dense array in which each is contiguous."""

@@ -123,7 +123,7 @@ class _BinaryRisk:
         if not self.fit_intercept:
             return look
         slope = float(look.pull.sum())
-        for _ in range(20):
+        for _ in range(100):  # far out, where the loss is exponential, a step gains a factor e
             if abs(slope) <= tol:
                 break
             step = slope / max(float(look.curvature.sum()), 1e-12)

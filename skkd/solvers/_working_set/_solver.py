@@ -182,11 +182,18 @@ class WorkingSet:
         if self._everything:
             return np.setdiff1d(np.arange(self.w.size), self.members)
         if not self.members.size:
-            room = min(_FIRST[self.design.sparse], max(20, self.w.size // 10))
+            room = self._first_room()
         if found.size > room:
             worst = np.argpartition(-violations[found], room - 1)[:room]
             found = np.sort(found[worst])
         return found
+
+    def _first_room(self):
+        """Size of the first working set: smaller where rows are many and columns few."""
+        room = _FIRST[self.design.sparse]
+        if self.problem.X.shape[0] <= 2000:
+            return room
+        return min(room, max(20, self.w.size // 10))
 
     def _violations(self, w, q):
         """How far each member is from its optimality condition."""

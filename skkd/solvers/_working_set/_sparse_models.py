@@ -46,7 +46,8 @@ class SparseModel:
             return
         self._members = np.concatenate([self._members[kept], new])
         self._matrix = self._design.X[:, self._members]
-        self._rows = self._matrix.indices.view(np.uint32)
+        rows = self._matrix.indices
+        self._rows = rows.view(np.uint32) if rows.itemsize == 4 else rows.astype(np.uint32)
         self._starts = self._matrix.indptr.astype(np.int64)
         self._scaled_for = None
 
