@@ -40,7 +40,7 @@ def test_stored_optima(case, form):
     n = problem.X.shape[0]
     problem = changed(problem, X=form(problem.X))
     best = info[case]["obj"] / n
-    it = solve(problem, tol=1e-12 * best)
+    it = solve(problem, tol=1e-14 * best)
     assert it.value == pytest.approx(best, rel=1e-10)
     coef = np.atleast_2d(data[f"{case}|coef"]).T
     p = problem.X.shape[1]

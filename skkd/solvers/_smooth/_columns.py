@@ -5,9 +5,10 @@ For sparse matrices, which are neither scaled nor copied, the same in double pre
 
 import numpy as np
 
-from ._descent import Corrected, descend
+from ._descent import descend
 from ._losses import make_loss
 from ._metrics import Metric
+from ._objective import CorrectedObjective
 from ._rows import DenseRows
 from ._scaling import Scaling
 
@@ -107,7 +108,9 @@ class ColumnModel:
         self._pairs = []
 
     def _objective(self, rows, loss, start=None, dtype=_DOUBLE):
-        return Corrected(rows, loss, self._reg, self.problem.fit_intercept, start, dtype)
+        return CorrectedObjective(
+            rows, loss, self._reg, self.problem.fit_intercept, start, dtype
+        )
 
     def _descend(self, objective, x, metric, tol, max_passes, pairs):
         l2 = self.problem.l2

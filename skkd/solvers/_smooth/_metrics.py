@@ -16,6 +16,8 @@ _AT_ONCE = 15.0  # passes that a factor may cost without asking
 _LARGEST = 6000  # order of the largest factor
 _LARGEST_SPARSE = 500
 _DEVIATION = 0.3
+_SURPRISE = 5.0
+_DAMPING = 1e-3  # share of the largest curvature
 
 
 class Metric:
@@ -45,6 +47,7 @@ class Metric:
         self._built = 0
         self._factored = False
         self._gram = None
+        self._damping = 0.0
 
     def _cost(self, n, p, k):
         """Passes that a factor costs; infinite where it does not fit."""
@@ -56,18 +59,44 @@ class Metric:
 
     def __call__(self, objective, passes, deviation):
         """The preconditioner for the next step."""
+        self._damp(deviation)
         factor = self.cost <= max(_AT_ONCE, passes)
         age = passes - self._built
-        stale = not self.loss.quadratic and deviation > _DEVIATION and age >= max(2, self.cost)
+        stale = (
+            factor
+            and not self.loss.quadratic
+            and deviation > _DEVIATION
+            and age >= self.cost * self._share_in_use(objective)
+        )
         if self.current is None or (factor and (stale or not self._factored)):
             self.current = self._factor(objective) if factor else self._diagonal(objective)
             self._factored, self._built = factor, passes
         return self.current
 
+    def _damp(self, deviation):
+        """Curvature beyond the present rows' in use, where steps meet much more than expected.
+
+        So it is where few rows are short of their margin: others come to be on the way.
+        """
+        if deviation > _SURPRISE:
+            self._damping = max(4.0 * self._damping, _DAMPING)
+        elif deviation < _DEVIATION:
+            self._damping = 0.25 * self._damping if self._damping > _DAMPING else 0.0
+
+    def _share_in_use(self, objective):
+        """Share of the rows that have any curvature: a factor costs so much less."""
+        if self.loss.n_outputs > 1:
+            return 1.0
+        return np.count_nonzero(objective.curvature()) / self.rows.shape[0]
+
     def _factor(self, objective):
         if self.loss.n_outputs == 1:
-            G = self.centred_gram(objective.curvature())
-            return CholeskyPreconditioner(G, self.reg, self.rows.dtype, self.stride == 1)
+            curvature = objective.curvature()
+            if self._damping > 0.0:
+                curvature = curvature + self._damping * self.loss.weights
+            is_newton = self.stride == 1 and self._damping == 0.0
+            G = self.centred_gram(curvature)
+            return CholeskyPreconditioner(G, self.reg, self.rows.dtype, is_newton)
         if self._gram is None:
             self._gram = self.centred_gram(self.loss.weights)
         return Kronecker(self._gram, objective.class_curvature(), self.reg, self.rows.dtype)

@@ -16,14 +16,13 @@ import numpy as np
 
 from ..._threads import blas_threads, run_in_threads
 from ._descent import descend
-from ._intercept import settle
+from ._objective import Logits
 from ._preconditioners import CholeskyFactor
 
 __all__ = ["RowModel"]
 
 _CHUNK = 2**18  # numbers copied at a time
 _DEVIATION = 0.1
-_SETTLED = 1.1
 _SINGLE_UP_TO = 1e4  # condition of B up to which it is factored in single precision
 _MAX_CHUNKS = 16
 _MAX_PASSES = 200
@@ -176,33 +175,41 @@ class ProductKernel:
         return self.rows.logits(self.rows.pullback(U))
 
 
-class RowObjective:
+class RowObjective(Logits):
     """The objective as a function of the combination `a` of shape (k, n), intercept eliminated."""
 
     slopes = (-0.2, 0.2)
 
     def __init__(self, kernel, loss, l2, fit_intercept):
-        self.kernel, self.loss, self.l2, self.fit_intercept = kernel, loss, l2, fit_intercept
-        self.intercept = np.zeros(loss.n_outputs)
-        self.R = None
+        super().__init__(loss, fit_intercept, lambda function: [function(slice(None))])
+        self.kernel, self.l2 = kernel, l2
+
+    def start(self, a):
+        """The combination that is the gradient at a."""
+        self._a, self.Z = a, self.image(a)
+        self.look()
+        return self._gradient()
 
     def image(self, d):
         """Logits of a combination."""
         return self.kernel.product(d) if d.any() else np.zeros_like(d)
 
-    def gradient(self, a, image):
-        """The combination that is the gradient."""
-        def residual(b):
-            return self.loss.residual(image + b[:, None])
+    def aim(self, d, image):
+        """Look along -d from now on."""
+        self._d, self._move = d, image
+        self._linear = self.l2 * float(np.vdot(image, self._a))
+        self._square = self.l2 * float(np.vdot(image, d))
 
-        self.R, step = residual(self.intercept), None
-        if self.fit_intercept:
-            b, self.R, _, step = settle(self.loss, residual, self.intercept, self.R, _SETTLED)
-            self.intercept = b - step
-        c = self.loss.moved(self.R, step) + self.l2 * a
-        if c.shape[0] > 1:
-            c -= c.mean(axis=0)
-        return c
+    def slope(self, t):
+        """Derivative at ``a - t d`` along -d."""
+        self.look(t, self._move)
+        return -(float(np.vdot(self._move, self.moved)) + self._linear - t * self._square)
+
+    def accept(self, t):
+        """Go to ``a - t d``, where the slope was asked for last; the gradient there."""
+        self._a = self._a - t * self._d
+        self.Z = self.Z - t * self._move
+        return self._gradient()
 
     def start_square(self, preconditioner):
         """There is no correction."""
@@ -215,6 +222,10 @@ class RowObjective:
         else:
             square = np.sum(self.kernel.diagonal * c * c)
         return float(square) / (2.0 * self.l2)
+
+    def _gradient(self):
+        c = self.moved + self.l2 * self._a
+        return c - c.mean(axis=0) if c.shape[0] > 1 else c
 
 
 class RowMetric:
@@ -244,7 +255,7 @@ class RowFactor:
 
     def __init__(self, objective):
         self.kernel, self.l2 = objective.kernel, objective.l2
-        weights = objective.loss.curvature(objective.R)
+        weights = objective.curvature()
         self.root = np.sqrt(weights)
         largest = float(np.max(weights * self.kernel.diagonal, initial=0.0))
         single = largest < _SINGLE_UP_TO * self.l2
@@ -276,7 +287,7 @@ class RowDiagonal:
     is_newton = False
 
     def __init__(self, objective):
-        curvature = objective.loss.curvature(objective.R)
+        curvature = objective.curvature()
         self.inverse = 1.0 / (objective.l2 + curvature * objective.kernel.diagonal)
         self.border = curvature * self.inverse if objective.fit_intercept else None
 

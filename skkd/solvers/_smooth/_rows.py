@@ -1,7 +1,7 @@
 r"""Products with a design matrix, shared among threads in chunks whose cut is fixed.
 
-Two designs: dense rows, chunk by chunk, so that a chunk is still in cache when it is used the
-second time; and CSC columns. Logits and residuals are laid out class by class, shape (k, n).
+Two designs: dense rows in chunks, and CSC columns. Logits and residuals are laid out class by
+class, shape (k, n).
 """
 
 import numpy as np
@@ -11,24 +11,26 @@ from ..._threads import blas_threads, run_in_threads
 
 __all__ = ["DenseRows", "SparseRows", "make_rows"]
 
-# Bytes of a chunk: the third-level cache keeps it, and the dozen calls on it are worth their cost.
+# Bytes of a chunk: enough work for the dozen calls on it.
 _CHUNK = 2**21
 _SPARSE_CHUNK = 2**16  # nonzeros
 _MAX_CHUNKS = 32
 
 
 def make_rows(X, dtype=np.float64):
-    """The design of a dense or a CSC matrix, which computes in `dtype`."""
+    """The design of a dense matrix, which computes in `dtype`, or of a CSC matrix."""
     return SparseRows(X) if sp.issparse(X) else DenseRows(X, dtype)
 
 
-def _cut(n, size):
-    """Slices that cut ``range(n)`` into parts of about `size`."""
-    size = max(1, size, -(-n // _MAX_CHUNKS))
-    return [slice(low, min(low + size, n)) for low in range(0, n, size)]
+class _Rows:
+    """What designs share."""
+
+    def each(self, function):
+        """``[function(rows) for rows in chunks]``, shared among threads."""
+        return _share(function, self.chunks)
 
 
-class DenseRows:
+class DenseRows(_Rows):
     """Rows of a dense matrix in any memory order; it is not copied.
 
     Parameters
@@ -43,27 +45,19 @@ class DenseRows:
 
     def __init__(self, A, dtype=np.float64):
         self.A, self.dtype, self.shape = A, np.dtype(dtype), A.shape
-        self.chunks = _cut(A.shape[0], _CHUNK // max(1, A.shape[1] * A.itemsize))
-
-    def each(self, function):
-        """``[function(rows) for rows in chunks]``, shared among threads."""
-        return run_in_threads(function, self.chunks, blas_threads() if len(self.chunks) > 1 else 1)
-
-    def logits_of(self, W, rows):
-        """``W @ A.T`` for the rows of one chunk; W as of :meth:`coefficients`."""
-        return (self._rows(rows) @ W.T).T
-
-    def coefficients(self, V):
-        """`V` of shape (p, k), transposed and in the type of the products."""
-        return np.ascontiguousarray(V.T, dtype=self.dtype)
+        size = _CHUNK // max(1, A.shape[1] * A.itemsize)
+        size = max(1, size, -(-A.shape[0] // _MAX_CHUNKS))
+        n = A.shape[0]
+        self.chunks = [slice(low, min(low + size, n)) for low in range(0, n, size)]
 
     def logits(self, V):
-        """``V.T @ A.T``, shape (k, n)."""
-        W = np.ascontiguousarray(V.T, dtype=self.dtype)
-        Z = np.empty((W.shape[0], self.shape[0]), dtype=self.dtype)
+        """``V.T @ A.T`` for V of shape (p, k)."""
+        W = V.astype(self.dtype, copy=False)
+        Z = np.empty((W.shape[1], self.shape[0]), dtype=self.dtype)
 
         def one(rows):
-            np.matmul(W, self._rows(rows).T, out=Z[:, rows])
+            # The product in this order: BLAS does the other at half the speed in float32.
+            Z[:, rows] = (self._rows(rows) @ W).T
 
         self.each(one)
         return Z
@@ -71,15 +65,19 @@ class DenseRows:
     def pullback(self, R):
         """``A.T @ R.T`` in float64, shape (p, k)."""
         dtype = self.dtype
-        one = lambda rows: R[:, rows].astype(dtype, copy=False) @ self._rows(rows)  # noqa: E731
-        return self._sum(one).T
+        return self._sum(lambda rows: R[:, rows].astype(dtype, copy=False) @ self._rows(rows)).T
 
     def weighted_gram(self, curvature, stride=1):
         """``sum_i h_i a_i a_i'`` and ``sum_i h_i a_i`` over every `stride`-th row, scaled up."""
+        idle = 2 * np.count_nonzero(curvature) < curvature.size  # rows beyond the margin
 
         def one(rows):
-            root = np.sqrt(curvature[rows][::stride] * stride).astype(self.dtype, copy=False)
-            B = self._rows(rows)[::stride] * root[:, None]
+            h, A = curvature[rows][::stride], self._rows(rows)[::stride]
+            if idle:
+                kept = np.flatnonzero(h)
+                h, A = h[kept], A[kept]
+            root = np.sqrt(h * stride).astype(self.dtype, copy=False)
+            B = A * root[:, None]
             return np.vstack([B.T @ B, root @ B])
 
         G = self._sum(one)
@@ -87,7 +85,7 @@ class DenseRows:
 
     def column_squares(self, curvature):
         """``sum_i h_i a_ij^2`` and ``sum_i h_i a_ij``."""
-        h = curvature[None]
+        h = curvature[None].astype(self.dtype, copy=False)
         squares = self._sum(lambda rows: h[:, rows] @ self._rows(rows) ** 2)
         return squares[0], self.pullback(h)[:, 0]
 
@@ -111,7 +109,7 @@ class DenseRows:
         return total
 
 
-class SparseRows:
+class SparseRows(_Rows):
     """Columns of a CSC matrix; products are computed in float64."""
 
     sparse = True
@@ -119,51 +117,32 @@ class SparseRows:
 
     def __init__(self, X):
         self.X, self.shape = X, X.shape
-        self.chunks = [self._view(X.data, part) for part in self._parts()]
-        self._slices = self._parts()
-
-    def _parts(self):
-        """Slices of columns with about as many nonzeros each."""
-        indptr, p = self.X.indptr, self.shape[1]
-        count = min(_MAX_CHUNKS, max(1, int(indptr[-1]) // _SPARSE_CHUNK))
-        ends = np.searchsorted(indptr, np.linspace(0, indptr[-1], count + 1)[1:-1])
-        ends = np.unique(np.concatenate([[0], ends, [p]]))
-        return [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
-
-    def _view(self, data, part):
-        X, (a, b) = self.X, (self.X.indptr[part.start], self.X.indptr[part.stop])
-        indptr = X.indptr[part.start : part.stop + 1] - a
-        shape = (self.shape[0], part.stop - part.start)
-        return sp.csc_array((data[a:b], X.indices[a:b], indptr), shape=shape)
+        self.chunks = [slice(None)]
+        self._slices = self._cut()
+        self._columns = [self._view(X.data, columns) for columns in self._slices]
 
     def logits(self, V):
-        """``V.T @ A.T``, shape (k, n)."""
-        V = np.ascontiguousarray(V, dtype=float)
-        if V.shape[1] == 1:
-            v = V[:, 0]
-            parts = self._run(lambda i: self.chunks[i] @ v[self._slices[i]])
-            return sum(parts[1:], parts[0])[None]
-        parts = self._run(lambda i: self.chunks[i] @ V[self._slices[i]])
-        return np.ascontiguousarray(sum(parts[1:], parts[0]).T)
+        """``V.T @ A.T`` for V of shape (p, k)."""
+        V = V[:, 0] if V.shape[1] == 1 else np.ascontiguousarray(V)
+        parts = self._each_column(lambda i: self._columns[i] @ V[self._slices[i]])
+        total = sum(parts[1:], parts[0])
+        return total[None] if V.ndim == 1 else np.ascontiguousarray(total.T)
 
     def pullback(self, R):
         """``A.T @ R.T``, shape (p, k)."""
-        if R.shape[0] == 1:
-            r = R[0]
-            return np.concatenate(self._run(lambda i: self.chunks[i].T @ r))[:, None]
-        R = np.ascontiguousarray(R.T)
-        return np.concatenate(self._run(lambda i: self.chunks[i].T @ R))
+        R = R[0] if R.shape[0] == 1 else np.ascontiguousarray(R.T)
+        G = np.concatenate(self._each_column(lambda i: self._columns[i].T @ R))
+        return G[:, None] if R.ndim == 1 else G
 
     def weighted_gram(self, curvature, stride=1):
         """As of dense rows; for few columns, since the rows used become dense."""
-        B = self.X[::stride].toarray() if stride > 1 else self.X.toarray()
-        dense = DenseRows(B)
+        dense = DenseRows((self.X[::stride] if stride > 1 else self.X).toarray())
         return dense.weighted_gram(curvature[::stride] * stride)
 
     def column_squares(self, curvature):
         """``sum_i h_i a_ij^2`` and ``sum_i h_i a_ij``."""
         squares = self.X.data.astype(float) ** 2
-        parts = [self._view(squares, part).T @ curvature for part in self._slices]
+        parts = [self._view(squares, columns).T @ curvature for columns in self._slices]
         return np.concatenate(parts), self.pullback(curvature[None])[:, 0]
 
     def row_squares(self):
@@ -174,6 +153,24 @@ class SparseRows:
         """Every `stride`-th row, copied."""
         return SparseRows(sp.csc_matrix(self.X[::stride]))
 
-    def _run(self, one):
-        items = range(len(self.chunks))
-        return run_in_threads(one, items, blas_threads() if len(self.chunks) > 1 else 1)
+    def _cut(self):
+        """Slices of columns with about as many nonzeros each."""
+        indptr, p = self.X.indptr, self.shape[1]
+        count = min(_MAX_CHUNKS, max(1, int(indptr[-1]) // _SPARSE_CHUNK))
+        ends = np.searchsorted(indptr, np.linspace(0, indptr[-1], count + 1)[1:-1])
+        ends = np.unique(np.concatenate([[0], ends, [p]]))
+        return [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+
+    def _view(self, data, columns):
+        X = self.X
+        a, b = X.indptr[columns.start], X.indptr[columns.stop]
+        indptr = X.indptr[columns.start : columns.stop + 1] - a
+        shape = (self.shape[0], columns.stop - columns.start)
+        return sp.csc_array((data[a:b], X.indices[a:b], indptr), shape=shape)
+
+    def _each_column(self, one):
+        return _share(one, range(len(self._columns)))
+
+
+def _share(function, items):
+    return run_in_threads(function, items, blas_threads() if len(items) > 1 else 1)

@@ -27,6 +27,7 @@ from ._sparse_models import SparseModel
 __all__ = ["WorkingSet", "working_set_iterates"]
 
 _FIRST = {False: 100, True: 400}  # coordinates of the first working set: dense, sparse
+_SETTLED = 1e-13  # derivative of the risk in a settled intercept; weights sum to one
 _POOL_GAP = 0.1  # relative gap below which correlations are computed on a pool
 
 
@@ -72,8 +73,10 @@ class WorkingSet:
         self.index = 0
         self._pool = None
         self._first_violation = None
+        self._threshold = None
+        self._on_path = False
         self._fresh = None
-        self._look_at_all()
+        self._look(0.0)
         if not np.isfinite(self.correlations).all():
             raise NotFiniteError("the correlations of X with the residuals are not finite")
 
@@ -86,11 +89,17 @@ class WorkingSet:
 
     def retarget(self, problem):
         """Go on from the present point with other strengths of the penalty on the same data."""
+        # The strong rule: correlations are unlikely to grow by more than the strength has fallen.
+        self._threshold = 2.0 * problem.l1 - self.problem.l1
         self.problem = problem
         self._model.retarget(problem)
         self.index = 0
+        self._on_path = True
         self._pool = None
-        self._look_at_all()
+        if self.whole:  # neither the risk nor the correlations depend on the penalty
+            self._measure()
+        else:
+            self._look(0.0)
         return self
 
     def _make_model(self):
@@ -143,7 +152,7 @@ class WorkingSet:
         """One outer pass."""
         if not self.whole and self.gap <= tol:
             self._pool = None
-            self._look_at_all()
+            self._look(0.0)
             return
         self._choose_members()
         w = self.w[self.members]
@@ -155,7 +164,7 @@ class WorkingSet:
         self._look(1e-3 * violation)
 
     def _inner_share(self):
-        if self.gap < 1e-6 * self.value or self._n_new == 0:
+        if self._on_path or self.gap < 1e-6 * self.value or self._n_new == 0:
             return 1e-3
         return 0.3
 
@@ -174,9 +183,10 @@ class WorkingSet:
         self.members = np.concatenate([self.members[kept], new])
 
     def _violators(self, room):
-        violations = np.abs(self.correlations) - self.problem.l1
-        if self.problem.lower == 0.0:
-            violations = self.correlations - self.problem.l1
+        threshold = self.problem.l1 if self._threshold is None else self._threshold
+        self._threshold = None
+        sided = self.correlations if self.problem.lower == 0.0 else np.abs(self.correlations)
+        violations = sided - threshold
         violations[self.members] = 0.0
         found = np.flatnonzero(violations > 0.0)
         if self._everything:
@@ -238,26 +248,31 @@ class WorkingSet:
 
     # What is known at the present point.
 
-    def _look_at_all(self):
-        """Settle the intercept and compute all correlations: the gap is certified."""
-        self._look(1e-15)
-
     def _look(self, tol):
-        """The risk, the correlations of the pool, or of all without one, and the gap."""
-        self.look = self.risk.refine(self._fresh, self.margins, self.intercept, tol)
+        """The risk, the correlations of the pool, or of all without one, and the gap.
+
+        A look at all coordinates certifies the gap, for which the intercept must be settled; else
+        its derivative is brought down to `tol`.
+        """
+        self.whole = self._pool is None
+        self.look = self.risk.refine(
+            self._fresh, self.margins, self.intercept, _SETTLED if self.whole else tol
+        )
         self._fresh = None
         self.intercept = self.look.intercept
-        self.whole = self._pool is None
         pull = centred_pull(self.problem, self.risk, self.look)
         if self.whole:
-            seen = slice(None)
             self.correlations = self.design.correlations(pull).ravel()
         else:
             seen, design = self._pool
             self.correlations = np.zeros(self.w.size)
             self.correlations[seen] = design.correlations(pull)
-        w = self.w[self.members]
-        self.value = self.look.value + penalty_value(self.problem, w)
+        self._measure()
+
+    def _measure(self):
+        """Objective and gap, from what the last look has shown."""
+        seen = slice(None) if self.whole else self._pool[0]
+        self.value = self.look.value + penalty_value(self.problem, self.w[self.members])
         bound = lower_bound(
             self.problem, self.risk, self.look, self.correlations[seen], self.w[seen]
         )
@@ -267,7 +282,7 @@ class WorkingSet:
         """Once the support is nearly known, look only at coordinates that may yet enter it."""
         if self._pool is not None or self.k > 1 or self._everything:
             return
-        if self.index < 1 or self.gap > _POOL_GAP * self.value:
+        if self.index < (3 if self._on_path else 1) or self.gap > _POOL_GAP * self.value:
             return
         pool = np.flatnonzero(np.abs(self.correlations) > 0.5 * self.problem.l1)
         pool = np.union1d(pool, self.members)
