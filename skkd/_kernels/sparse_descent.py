@@ -160,10 +160,12 @@ def bent_path(
         slope = 0.0
         curvature = 0.0
         shift = 0.0
+        moving = 0
         for a in range(size):
             d = direction[a]
             if d == 0.0:
                 continue
+            moving += 1
             j = support[a]
             slope += (l2 * w[j] + (l1 if w[j] > 0.0 else -l1)) * d
             curvature += l2 * d * d
@@ -173,7 +175,7 @@ def bent_path(
         for i in range(n):
             slope -= residual[i] * image[i]
             curvature += image[i] * image[i]
-        if not slope < 0.0:
+        if moving == 0 or not slope < 0.0:  # with none left the image is nothing but rounding
             break
         best = -slope / curvature if curvature > 0.0 else 1e300
         stopped = -1

@@ -160,7 +160,7 @@ class SoftmaxModel:
         sums = self._store.rows.astype(float) @ weighted
         cross = -(self._store.rows[at] * weighted.T[classes].astype(np.float32)).astype(float) @ P
         cross[np.arange(at.size), classes] += sums[at, classes]
-        inverse = np.linalg.pinv(self._risk.intercept_curvature(look), hermitian=True)
+        inverse = self._risk.intercept_inverse(look)
         gram -= (cross @ inverse @ cross.T).astype(np.float32)
         return cross, inverse, look.pull.sum(axis=0)
 

@@ -209,7 +209,7 @@ class SoftmaxRisk:
             slope = look.pull.sum(axis=0)
             if not self.fit_intercept or np.abs(slope).max() <= tol:
                 break
-            step = np.linalg.pinv(self.intercept_curvature(look), hermitian=True) @ slope
+            step = self.intercept_inverse(look) @ slope
             trial = self._descend(margins, look, step)
             if trial is None:
                 break
@@ -229,6 +229,12 @@ class SoftmaxRisk:
         """Hessian in the intercepts, shape (k, k)."""
         P = look.state
         return np.diag(self.weights @ P) - (P * self.weights[:, None]).T @ P
+
+    def intercept_inverse(self, look):
+        """Pseudo-inverse of that Hessian, blind to what all intercepts have in common."""
+        H = self.intercept_curvature(look)
+        inverse = np.linalg.pinv(H + H.trace() / H.shape[0], hermitian=True)
+        return inverse - inverse.mean(axis=0)
 
     def _look(self, margins, intercept):
         Z = margins + intercept

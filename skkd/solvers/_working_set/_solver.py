@@ -28,6 +28,7 @@ __all__ = ["WorkingSet", "working_set_iterates"]
 
 _FIRST = {False: 100, True: 400}  # coordinates of the first working set: dense, sparse
 _SETTLED = 1e-13  # derivative of the risk in a settled intercept; weights sum to one
+_ROUNDING = 1e-15  # relative rise of the objective that is no rise
 _POOL_GAP = 0.1  # relative gap below which correlations are computed on a pool
 
 
@@ -112,7 +113,7 @@ class WorkingSet:
         return cls(self.problem, self.design, self.risk, self._acceleration)
 
     def _start_from(self, start):
-        self.w = start[:-1].ravel().copy()
+        self.w = np.clip(start[:-1].ravel(), self.problem.lower, self.problem.upper)
         self.intercept = float(start[-1, 0]) if self.k == 1 else start[-1].copy()
         self.members = np.flatnonzero(self.w)
         self._model.change(np.empty(0, dtype=np.intp), self.members)
@@ -232,7 +233,7 @@ class WorkingSet:
             margins = self.margins + t * change
             look = self.risk.look(margins, self.intercept + t * shift)
             value = look.value + penalty_value(self.problem, trial)
-            if value <= self.value:
+            if value <= self.value + _ROUNDING * abs(self.value):
                 self.w[self.members] = trial
                 self.margins, self.intercept, self._fresh = margins, look.intercept, look
                 return
