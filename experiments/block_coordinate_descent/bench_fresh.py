@@ -80,7 +80,8 @@ def memory(quick):
     """Return the table of peak memory beyond X."""
     spec = Spec("lasso", "200x5000" if quick else "1000x10000", 0.01)
     rows = []
-    for each in (spec, replace(spec, fit_intercept=True), replace(spec, fraction=0.1)):
+    others = (replace(spec, fit_intercept=True), replace(spec, fraction=0.1))
+    for each in (spec, *others * (not quick)):
         for name in ("skkd", "skglm", "celer", "scikit-learn", "glmnet"):
             rows.append((str(each), name, *_memory(name, each)))
     columns = ("problem", "method", "peak beyond X [MiB]", "over X", "remarks")

@@ -130,7 +130,7 @@ def scout(problem, best, targets, workers, seconds, names=None, coarse=False) ->
             found.words[name] = NOT_INSTALLED
             continue
         for setting in settings[:1] if coarse else settings:
-            limit = min(seconds, max(PATIENCE, HOPELESS * fastest))
+            limit = min(seconds, max(PATIENCE, HOPELESS * fastest) / (3 if coarse else 1))
             ladder = _Ladder(name, setting, problem, worker, best, targets, limit, coarse)
             words = ladder.climb()
             found.rungs += ladder.rungs

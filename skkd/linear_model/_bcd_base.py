@@ -101,6 +101,9 @@ class BlockDescentEstimator(SkkdEstimator):
         self.record_path = record_path
         self.verbose = verbose
 
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "coef_")
+
     def _attributes(self, params):
         """``coef_`` and ``intercept_`` of parameters."""
         raise NotImplementedError(f"{type(self).__name__} defines no attributes")

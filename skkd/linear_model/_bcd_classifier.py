@@ -264,10 +264,14 @@ class BCDClassifier(LogitClassifierMixin, BlockDescentEstimator):
 
         Parameters
         ----------
-        X, y, sample_weight
-            As in :meth:`fit`.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,)
+            Labels.
         alphas : array-like of shape (n_alphas,)
             Strengths, in the order in which to solve; from strong to weak is fastest.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in :meth:`fit`.
 
         Returns
         -------

@@ -1,13 +1,13 @@
 """From the arguments of ``fit`` to a linear problem: checks, weights, strengths, groups."""
 
 from dataclasses import replace
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight, assert_all_finite, validate_data
 
-from .._backend import is_numpy
+from .._backend import input_namespace, is_numpy
 from .._validation import validate_classification
 from ..solvers import Groups, LinearProblem
 from ._bcd_rules import follows_rules
@@ -25,12 +25,14 @@ __all__ = [
 
 def on_host(estimator, X):
     """Refuse arrays of another library: coordinate descent is sequential and runs on NumPy."""
-    if hasattr(X, "__array_namespace__") and not is_numpy(X):
-        raise TypeError(
-            f"{type(estimator).__name__} updates coordinates one after the other, on NumPy; got an "
-            f"array of {type(X).__module__.partition('.')[0]}. Move it to the host first, with "
-            "numpy.asarray(x) or x.get()"
-        )
+    xp, _, _ = input_namespace(X)
+    if is_numpy(X) or xp.__name__.rpartition(".")[2] == "numpy":
+        return
+    raise TypeError(
+        f"{type(estimator).__name__} updates coordinates one after the other, on NumPy; got an "
+        f"array of {type(X).__module__.partition('.')[0]}. Move it to the host first, with "
+        "numpy.asarray(x) or x.get()"
+    )
 
 
 def validate_regression(estimator, X, y, sample_weight):
@@ -132,7 +134,9 @@ def with_alpha(problem, penalty, alpha, l1_ratio):
 
 def limits(positive, bounds):
     """Lower and upper bound of every coefficient."""
-    lower, upper = (-np.inf, np.inf) if bounds is None else bounds
+    pair = (-np.inf, np.inf) if bounds is None else bounds
+    numbers = len(pair) == 2 and all(isinstance(bound, Real) for bound in pair)
+    lower, upper = pair if numbers else (np.nan, np.nan)
     if positive:
         lower = max(lower, 0.0)
     if not lower <= 0.0 <= upper or lower == upper:

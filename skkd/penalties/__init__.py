@@ -24,4 +24,4 @@ from ._bounds import Box, NonNegative
 from ._elastic_net import L1, L2, ElasticNet
 from ._group import GroupL1
 
-__all__ = ["L1", "L2", "Box", "ElasticNet", "GroupL1", "NonNegative", "Penalty"]
+__all__ = ["Box", "ElasticNet", "GroupL1", "L1", "L2", "NonNegative", "Penalty"]

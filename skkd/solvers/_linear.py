@@ -29,9 +29,9 @@ def linear_descent(problem, start=None, *, tol, working_set=True, acceleration="
         How a working set is finished: Newton steps on the support, Anderson extrapolation of
         sweeps, or sweeps alone. Only for an L1 norm or bounds, of one output.
 
-    Yields
-    ------
-    iterate : CoefficientIterate
+    Returns
+    -------
+    iterates : iterator of CoefficientIterate
         The start first, then one after each pass.
 
     Examples

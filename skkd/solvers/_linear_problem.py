@@ -53,10 +53,14 @@ class LinearProblem:
         One logit, or one for each of K > 2 classes.
     fit_intercept : bool
         Whether there are intercepts.
-    l1, l2 : float
-        Strengths of the two penalties.
-    lower, upper : float
-        Bounds on every coefficient, ``lower <= 0 <= upper``.
+    l1 : float
+        Strength of the L1 norm.
+    l2 : float
+        Strength of the ridge.
+    lower : float
+        Lower bound of every coefficient, at most 0.
+    upper : float
+        Upper bound of every coefficient, at least 0.
     groups : Groups or None
         With groups, `l1` is the strength of the sum of weighted group norms.
     """

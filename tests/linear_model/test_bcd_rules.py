@@ -1,5 +1,6 @@
 """Explicit rules of block coordinate descent: one optimum, whatever the way to it."""
 
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -32,9 +33,10 @@ PENALTIES = {
 }
 
 
-def make(kind, **params):
+def make(kind, **given):
     """An estimator and well-conditioned data, for rules that are slow elsewhere."""
-    params = {"alpha": 0.1, "max_iter": 20_000, "block_size": 4, "random_state": 0, **params}
+    params = {"alpha": 0.1, "max_iter": 20_000, "block_size": 4, "random_state": 0}
+    params.update(given)
     if kind == "squared":
         return BCDRegressor(**params), *regression(50, 12, seed=3)
     loss = {"loss": "squared_hinge"} if kind == "squared_hinge" else {}
@@ -42,21 +44,28 @@ def make(kind, **params):
     return BCDClassifier(**params, **loss), *data
 
 
-def without_rules(model):
-    return clone(model).set_params(
-        block_size="auto", partition="variable", selection="auto", update="auto", tol=1e-10
-    )
+@cache
+def best(kind, penalty, layout):
+    """The optimum, by the default method."""
+    params = {"penalty": "l2"} if penalty == "l2" else PENALTIES[penalty]
+    model, X, y = make(kind, **params, block_size="auto", tol=1e-10)
+    return model.fit(LAYOUTS[layout](X), y)
 
 
-def assert_reaches_the_optimum(model, X, y):
-    best = without_rules(model).fit(X, y)
+def assert_reaches_the_optimum(kind, penalty, layout="C", **rules):
+    params = {"penalty": "l2"} if penalty == "l2" else PENALTIES[penalty]
+    model, X, y = make(kind, **params, **rules)
+    X = LAYOUTS[layout](X)
+    optimum = best(kind, penalty, layout)
     model.fit(X, y)
-    if model.penalty != "group_l1":
+    if penalty != "group_l1":
         assert model.objective_ == pytest.approx(objective(model, X, y), rel=1e-9)
-    assert -1e-9 < model.objective_ - best.objective_ <= 3e-6
+    distance = model.objective_ - optimum.objective_
+    assert -1e-9 < distance <= 3e-6
     if not np.isnan(model.dual_gap_):
-        assert model.objective_ - best.objective_ <= model.dual_gap_ + 1e-9
-    assert_allclose(model.coef_, best.coef_, atol=0.02)
+        assert distance <= model.dual_gap_ + 1e-9
+    if (kind, penalty) != ("softmax", "bounds"):  # there the coefficients are free to shift
+        assert_allclose(model.coef_, optimum.coef_, atol=0.02)
 
 
 def is_offered(kind, update):
@@ -64,23 +73,27 @@ def is_offered(kind, update):
     return (update != "exact" or quadratic) and (update != "cubic" or curved)
 
 
+def some(pairs, kind, layout):
+    """All pairs where that is quick and tells most; every third elsewhere."""
+    whole = kind in ("squared", "log") and layout == "C"
+    return pairs if whole else pairs[len(kind) % 3 :: 3]
+
+
 @pytest.mark.parametrize("layout", ["C", "csc"])
 @pytest.mark.parametrize("kind", KINDS)
 class TestSmooth:
-    @pytest.mark.parametrize("partition", SMOOTH)
     @pytest.mark.parametrize("update", SMOOTH_UPDATES)
-    def test_rules_reach_the_optimum(self, kind, update, partition, layout):
+    def test_rules_reach_the_optimum(self, kind, update, layout):
         if not is_offered(kind, update):
             pytest.skip("the loss does not offer it")
-        for selection in SMOOTH[partition]:
+        pairs = [(p, s) for p in SMOOTH for s in SMOOTH[p]]
+        for partition, selection in some(pairs, kind, layout):
             rules = {"partition": partition, "selection": selection, "update": update}
-            model, X, y = make(kind, penalty="l2", **rules)
-            assert_reaches_the_optimum(model, LAYOUTS[layout](X), y)
+            assert_reaches_the_optimum(kind, "l2", layout, **rules)
 
     @pytest.mark.parametrize("partition", FIXED)
     def test_partitions(self, kind, partition, layout):
-        model, X, y = make(kind, partition=partition)
-        assert_reaches_the_optimum(model, LAYOUTS[layout](X), y)
+        assert_reaches_the_optimum(kind, "l2", layout, partition=partition)
 
 
 @pytest.mark.parametrize("layout", ["C", "csc"])
@@ -89,12 +102,12 @@ class TestKinked:
     @pytest.mark.parametrize("update", KINKED_UPDATES)
     @pytest.mark.parametrize("penalty", [p for p in PENALTIES if p != "group_l1"])
     def test_rules_reach_the_optimum(self, kind, penalty, update, layout):
+        if (kind, penalty) == ("softmax", "positive"):
+            pytest.skip("separable: there is no minimiser")
         pairs = [(p, s) for p in KINKED for s in KINKED[p]]
-        # All of them for the L1 norm, every third for the others.
-        for partition, selection in pairs if penalty == "l1" else pairs[::3]:
+        for partition, selection in some(pairs, kind, "C" if penalty == "l1" else "csc"):
             rules = {"partition": partition, "selection": selection, "update": update}
-            model, X, y = make(kind, **PENALTIES[penalty], **rules)
-            assert_reaches_the_optimum(model, LAYOUTS[layout](X), y)
+            assert_reaches_the_optimum(kind, penalty, layout, **rules)
 
     def test_groups(self, kind, layout):
         if kind in ("softmax", "squared_hinge"):
@@ -102,23 +115,22 @@ class TestKinked:
         updates, selections = ["prox-gradient", "prox-newton"], ["cyclic", "random", "gs-q", "gs-s"]
         for selection, update in product(selections, updates):
             rules = {"selection": selection, "update": update}
-            model, X, y = make(kind, **PENALTIES["group_l1"], **rules)
-            assert_reaches_the_optimum(model, LAYOUTS[layout](X), y)
+            assert_reaches_the_optimum(kind, "group_l1", layout, **rules)
 
 
 @pytest.mark.parametrize("kind", ["squared", "log"])
 def test_given_blocks(kind):
     for partition in (np.arange(12) % 5, [[0, 5], [1, 2, 3, 4], list(range(6, 12))]):
         model, X, y = make(kind, partition=partition, penalty="l1", fit_intercept=False)
-        assert_reaches_the_optimum(model, X, y)
+        best = clone(model).set_params(partition="variable", block_size="auto").fit(X, y)
+        assert model.fit(X, y).objective_ == pytest.approx(best.objective_, abs=3e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("block_size", [1, 3, 12, 1000])
 def test_block_sizes(kind, block_size):
     for penalty in ("l1", "l2"):
-        model, X, y = make(kind, penalty=penalty, block_size=block_size)
-        assert_reaches_the_optimum(model, X, y)
+        assert_reaches_the_optimum(kind, penalty, block_size=block_size)
 
 
 def test_naming_a_size_alone_runs_a_rule():

@@ -34,7 +34,7 @@ def data(n=40, p=25, *, kind="squared", seed=0, rho=0.4, mean=0.5):
         X[:, j] = rho * X[:, j - 1] + np.sqrt(1.0 - rho**2) * X[:, j]
     k = 3 if kind == "softmax" else 1
     W = np.zeros((p, k))
-    W[:4] = 2.0 * rng.standard_normal((4, k))
+    W[:4] = 2.0 * rng.standard_normal((min(4, p), k))
     Z = X @ W + rng.standard_normal((n, k))
     if kind == "squared":
         y = Z[:, 0] + 3.0
@@ -135,7 +135,9 @@ def reference(case):
         Z = X @ W + flat[2 * size :]
         R = s[:, None] * slopes(case, Z)
         gradient = (X.T @ R + case.l2 * W).ravel()
-        value = s @ losses(case, Z) + case.l1 * flat[: 2 * size].sum() + 0.5 * case.l2 * (W**2).sum()
+        value = (
+            s @ losses(case, Z) + case.l1 * flat[: 2 * size].sum() + 0.5 * case.l2 * (W**2).sum()
+        )
         intercept = R.sum(axis=0) * case.fit_intercept
         return value, np.concatenate([gradient + case.l1, case.l1 - gradient, intercept])
 

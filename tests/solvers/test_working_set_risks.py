@@ -40,6 +40,7 @@ def plain_value(problem, margins, intercept=0.0):
 
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
+binary = pytest.mark.parametrize("kind", ["log", "squared_hinge"])
 every_weight = pytest.mark.parametrize("weighted", [False, True])
 
 
@@ -65,22 +66,17 @@ class TestDerivatives:
             rise = plain_value(problem, margins + step) - plain_value(problem, margins - step)
             assert pull[place] == pytest.approx(-rise / (2 * h), abs=1e-9)
 
-    def test_curvature_is_the_derivative_of_the_pull(self, kind, weighted):
-        if kind in ("squared", "softmax"):
-            pytest.skip("no diagonal curvature")
-        problem, margins = case(kind, weighted=weighted, fit_intercept=False)
-        risk = make_risk(problem)
-        if kind == "squared_hinge":  # away from the corner
-            margins = margins[np.abs(np.abs(margins) - 1.0) > 1e-3]
-            problem = LinearProblem(
-                np.zeros((margins.size, 1)), problem.y[: margins.size], loss=kind,
-                fit_intercept=False,
-            )  # fmt: skip
-            risk = make_risk(problem)
-        h = 1e-6
-        ahead, behind = (risk.look(margins + t, 0.0).pull for t in (h, -h))
-        curvature = risk.look(margins, 0.0).curvature
-        assert_allclose(curvature, (behind - ahead) / (2 * h), atol=1e-9)
+
+@binary
+@every_weight
+def test_curvature_is_the_derivative_of_the_pull(kind, weighted):
+    problem, margins = case(kind, weighted=weighted, fit_intercept=False)
+    if kind == "squared_hinge":  # away from the corner
+        margins[np.abs(np.abs(margins) - 1.0) < 1e-3] = 0.0
+    risk = make_risk(problem)
+    h = 1e-6
+    ahead, behind = (risk.look(margins + t, 0.0).pull for t in (h, -h))
+    assert_allclose(risk.look(margins, 0.0).curvature, (behind - ahead) / (2 * h), atol=1e-9)
 
 
 def test_curvature_of_the_softmax_intercepts():
@@ -182,7 +178,7 @@ class TestIntercept:
         assert_allclose(again.intercept, fine.intercept, atol=1e-14)
 
 
-@pytest.mark.parametrize("kind", ["log", "squared_hinge"])
+@binary
 @pytest.mark.parametrize("rare", [1e-2, 1e-6, 1e-12])
 @pytest.mark.parametrize("scale", [0.0, 1.0, 30.0])
 def test_intercept_of_labels_of_which_one_is_rare(kind, rare, scale):
@@ -201,6 +197,32 @@ def test_intercept_of_labels_of_which_one_is_rare(kind, rare, scale):
     if scale == 0.0 and kind == "log":  # as exact as the derivative allows
         expected = np.log((1.0 - rare) / rare)
         assert look.intercept == pytest.approx(expected, rel=1e-12, abs=2e-15 / rare)
+
+
+@every_kind
+@pytest.mark.parametrize("far", [30.0, 1e3, 1e6, 1e12])
+def test_intercept_that_is_far_away(kind, far):
+    """From where the loss is flat or steep on all rows, as after a shift of the columns."""
+    problem, margins = case(kind)
+    risk = make_risk(problem)
+    shift = far * np.array([1.0, -2.0, 0.5])[: problem.n_outputs].squeeze()
+    zero = np.zeros(problem.n_outputs).squeeze()
+    near = risk.look(margins, zero, 1e-15)
+    for sign in (1.0, -1.0):
+        look = risk.look(margins + sign * shift, zero, 1e-15)
+        assert np.abs(look.pull.sum(axis=0)).max() < 4e-16 * far
+        assert look.value == pytest.approx(near.value, rel=1e-15 * far + 1e-12)
+
+
+@binary
+@pytest.mark.parametrize("spread", [1e2, 1e6])
+def test_intercept_of_margins_far_apart(kind, spread):
+    """The derivative is a staircase: between the steps there is nothing for Newton to go by."""
+    problem, margins = case(kind, n=31)
+    risk = make_risk(problem)
+    look = risk.look(spread * margins, 0.0, 1e-13)
+    for other in np.concatenate([[0.0], -spread * margins, look.intercept + np.array([-1.0, 1.0])]):
+        assert look.value <= risk.value(spread * margins, other) * (1 + 1e-12)
 
 
 @pytest.mark.parametrize("rare", [1e-2, 1e-6])

@@ -51,18 +51,18 @@ class _Loss:
 
     quadratic = False
 
-    def intercept_step(self, R, slope):
-        """Newton step of the intercept for its gradient `slope`."""
+    def intercept_step(self, R, slope, S=None):
+        """Newton step of the intercept for its gradient `slope`; S may be a Hessian close by."""
         if not slope.any():
             return np.zeros_like(slope)
-        S = self.intercept_hessian(R)
+        S = self.intercept_hessian(R) if S is None else S
         if slope.size == 1:
             S = float(S[0, 0])
             step = slope / S if S > _TINY * abs(slope[0]) else np.sign(slope) / _TINY
         else:
-            S += S.trace() / S.shape[0] ** 2  # the eigenvalue of vectors added to all classes
-            ridge = 1e-14 * S.trace()
-            _, step, info = dposv(S + ridge * np.eye(S.shape[0]), slope - slope.mean())
+            # Vectors added to all classes get an eigenvalue of their own.
+            S = S + (S.trace() / S.shape[0] ** 2 + 1e-14 * S.trace() * np.eye(S.shape[0]))
+            _, step, info = dposv(S, slope - slope.mean())
             step = step if info == 0 else slope
         return step
 
@@ -223,39 +223,43 @@ class SoftmaxLoss(_Loss):
     """Multinomial logistic loss; logits have shape (k, m)."""
 
     def __init__(self, labels, weights, n_outputs):
-        self.labels = np.asarray(labels, dtype=np.intp)
         self.n_outputs = n_outputs
+        self._labels = np.asarray(labels, dtype=np.intp)
         self.weights = weights
+        own = np.zeros((n_outputs, self._labels.size))
+        own[self._labels, np.arange(self._labels.size)] = weights
         inverse = 1.0 / np.where(weights > 0.0, weights, 1.0)
-        self._weights = {np.dtype(float): weights, np.dtype("f4"): weights.astype("f4")}
-        self._inverse = {np.dtype(float): inverse, np.dtype("f4"): inverse.astype("f4")}
-        self._every = np.arange(self.labels.size)
+        # Weights, their inverses, and the masses of the labels, by type.
+        self._by_type = {
+            np.dtype(t): tuple(part.astype(t, copy=False) for part in (weights, inverse, own))
+            for t in (np.float32, np.float64)
+        }
 
     def residual(self, Z, rows=slice(None)):
         """Derivative of the loss, in place of the logits."""
+        weights, _, own = self._by_type[Z.dtype]
         Z -= Z.max(axis=0)
         np.exp(Z, out=Z)
-        weights = self._weights[Z.dtype][rows]
-        Z *= weights / Z.sum(axis=0)
-        labels = self.labels[rows]
-        Z[labels, self._every[: labels.size]] -= weights
+        Z *= weights[rows] / Z.sum(axis=0)
+        Z -= own[:, rows]
         return Z
 
     def look(self, Z):
         """The loss and its derivative, of all rows; Z is kept."""
+        own = self._by_type[Z.dtype][2]
         peak = Z.max(axis=0)
         R = Z - peak
-        own = R[self.labels, self._every]
+        value = -float(np.vdot(own, R))
         np.exp(R, out=R)
         total = R.sum(axis=0)
-        value = float(self.weights @ (np.log(total) - own))
+        value += float(self.weights @ np.log(total))
         R *= self.weights / total
-        R[self.labels, self._every] -= self.weights
+        R -= own
         return value, R
 
     def constant(self, fit_intercept):
         """The log masses of the classes."""
-        masses = np.bincount(self.labels, self.weights, self.n_outputs)
+        masses = np.bincount(self._labels, self.weights, self.n_outputs)
         masses = np.maximum(masses, _RARE)
         masses /= masses.sum()
         b = np.log(masses) if fit_intercept else np.zeros(self.n_outputs)
@@ -264,27 +268,20 @@ class SoftmaxLoss(_Loss):
 
     def masses(self, R):
         """``s_i`` times the probabilities, shape (k, n), from the residual."""
-        masses = R.copy()
-        masses[self.labels, self._every] += self._weights[R.dtype]
-        return masses
+        return R + self._by_type[R.dtype][2]
 
     def intercept_hessian(self, R):
         """``sum_i s_i (diag(p_i) - p_i p_i')``, shape (k, k)."""
         masses = self.masses(R)
-        S = -((masses * self._inverse[R.dtype]) @ masses.T).astype(float)
+        S = -((masses * self._by_type[R.dtype][1]) @ masses.T).astype(float)
         np.einsum("ii->i", S)[:] += masses.sum(axis=1, dtype=float)
         return S
-
-    def row_curvature(self, R):
-        """``s_i tr(diag(p_i) - p_i p_i')`` of every row."""
-        masses = self.masses(R)
-        return masses.sum(axis=0) - (masses * masses).sum(axis=0) * self._inverse[R.dtype]
 
     def along_curvature(self, R, c):
         """``s_i (diag(p_i) - p_i p_i') c`` of every row, shape (k, m)."""
         masses = self.masses(R)
         c = c.astype(R.dtype)
-        means = (c @ masses) * self._inverse[R.dtype]
+        means = (c @ masses) * self._by_type[R.dtype][1]
         masses *= c[:, None] - means
         return masses
 

@@ -16,6 +16,7 @@ from ._intercept import settle
 
 __all__ = ["CorrectedObjective", "Logits"]
 
+_REST = 0.1  # share of the intercepts' gradient that a step may leave
 _KAPPA = 1.2  # of the last step of the intercept, which is taken to first order
 
 
@@ -46,7 +47,7 @@ class Logits:
     def __init__(self, loss, fit_intercept, each):
         self.loss, self.fit_intercept, self._each = loss, fit_intercept, each
         self.intercept = np.zeros(loss.n_outputs)
-        self.Z = self.R = self.moved = None
+        self.Z = self.R = self.moved = self._S = None
 
     def look(self, t=0.0, move=None):
         """Evaluate the residuals at ``Z - t move``."""
@@ -69,11 +70,27 @@ class Logits:
             self._each(one)
             return R
 
-        self.R, step = residual(self.intercept), None
-        if self.fit_intercept:
+        self.R = self.moved = residual(self.intercept)
+        if self.fit_intercept and not self._moves_by_known_curvature():
             b, self.R, _, step = settle(self.loss, residual, self.intercept, self.R, _KAPPA)
             self.intercept = b - step
-        self.moved = self.loss.moved(self.R, step)
+            self.moved = self.loss.moved(self.R, step)
+            if step.size > 1:
+                self._S = self.loss.intercept_hessian(self.R)
+
+    def _moves_by_known_curvature(self):
+        """Try the step of the intercepts with the Hessian of an earlier look: it saves forming it."""
+        if self._S is None:
+            return False
+        slope = self.R.sum(axis=1, dtype=float)
+        step = self.loss.intercept_step(self.R, slope, self._S)
+        if self.loss.feasible_shift(self.R, step) > _KAPPA:
+            return False
+        moved = self.loss.moved(self.R, step)
+        if np.abs(moved.sum(axis=1, dtype=float)).max() > _REST * np.abs(slope).max():
+            return False
+        self.intercept, self.moved = self.intercept - step, moved
+        return True
 
     def curvature(self):
         """Curvature of the rows, for one logit."""

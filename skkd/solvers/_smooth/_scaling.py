@@ -12,6 +12,7 @@ __all__ = ["Scaling"]
 
 _SAMPLE = 512
 _BLOCK_BYTES = 2**18
+_NEAR = 4.0
 _CONSTANT = 1e-9  # deviation, as a share of the largest entry, that counts as rounding
 
 
@@ -35,6 +36,8 @@ class Scaling:
         if unknown.size:  # constant in the sample, perhaps not elsewhere
             mean[unknown], scale[unknown] = _moments(X[:, unknown], fit_intercept)
         scale[~np.isfinite(scale)] = 1.0
+        if np.all((scale > 1.0 / _NEAR) & (scale < _NEAR) & (np.abs(mean) * scale < _NEAR)):
+            return cls.identity(X.shape[1])  # near enough to one, and the copy is made faster
         return cls(mean, scale)
 
     @classmethod
@@ -56,7 +59,7 @@ class Scaling:
         A = np.empty_like(X, dtype=dtype)
         n, p = X.shape
         step = max(16, _BLOCK_BYTES // (8 * p))
-        centred = bool(self.mean.any())
+        centred, scaled = bool(self.mean.any()), bool(np.any(self.scale != 1.0))
 
         def one(low):
             rows = slice(low, low + step)
@@ -64,6 +67,8 @@ class Scaling:
                 block = X[rows] - self.mean
                 block *= self.scale
                 A[rows] = block
+            elif not scaled:
+                A[rows] = X[rows]
             else:
                 np.multiply(X[rows], self.scale, out=A[rows], casting="same_kind")
 

@@ -17,6 +17,8 @@ import numpy as np
 
 __all__ = ["Look", "make_risk"]
 
+_REACH = 50.0  # margins beyond which a loss is settled, for weights above exp(-50)
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -101,7 +103,7 @@ class SquaredRisk:
 
 
 class _BinaryRisk:
-    """What the risks of signed margins share: the intercept, by Newton's method."""
+    """What the risks of signed margins share: the intercept, by Newton's method and bisection."""
 
     quadratic = False
 
@@ -122,26 +124,27 @@ class _BinaryRisk:
             look = self._look(margins, intercept)
         if not self.fit_intercept:
             return look
-        slope = float(look.pull.sum())
-        for _ in range(100):  # far out, where the loss is exponential, a step gains a factor e
-            if abs(slope) <= tol:
+        best, least, before = look, np.inf, np.inf
+        low, high = -np.inf, np.inf
+        for _ in range(100):
+            slope = float(look.pull.sum())
+            if abs(slope) < least:
+                best, least = look, abs(slope)
+            if least <= tol:
                 break
-            step = slope / max(float(look.curvature.sum()), 1e-12)
-            trial, trial_slope = self._accept(margins, look, slope, step)
-            if trial is None:
+            low, high = (look.intercept, high) if slope > 0.0 else (low, look.intercept)
+            slow, before = abs(slope) > 0.5 * before, abs(slope)
+            step = slope / max(float(look.curvature.sum()), 1e-300)
+            size = abs(step) / max(1.0, abs(look.intercept))
+            if size < 4e-16 or (slow and size < 1e-9):  # rounding
                 break
-            look, slope = trial, trial_slope
-        return look
-
-    def _accept(self, margins, look, slope, step):
-        """A step of the intercept that shrinks the derivative, halved as often as it takes."""
-        for _ in range(30):
-            trial = self._look(margins, look.intercept + step)
-            trial_slope = float(trial.pull.sum())
-            if abs(trial_slope) < abs(slope):
-                return trial, trial_slope
-            step *= 0.5
-        return None, slope
+            target = look.intercept + step
+            if slow or abs(step) > 3.0:  # the loss may be flat here: stay within reach of the data
+                low, high = max(low, -margins.max() - _REACH), min(high, _REACH - margins.min())
+                if slow or not low < target < high:
+                    target = 0.5 * (low + high)
+            look = self._look(margins, target)
+        return best
 
     def best_shrink(self, look, limit, extra):
         """The largest allowed factor: the pull itself is nearly optimal near the solution."""
@@ -210,7 +213,12 @@ class SoftmaxRisk:
             if not self.fit_intercept or np.abs(slope).max() <= tol:
                 break
             step = self.intercept_inverse(look) @ slope
-            trial = self._descend(margins, look, step)
+            size = np.abs(step).max()
+            if size < 4e-16 * np.abs(look.intercept).max():  # rounding
+                break
+            near = size < 10.0  # else the loss may be flat here
+            trial = self._descend(margins, look, step) if near else None
+            trial = trial or self._cycle(margins, look)
             if trial is None:
                 break
             look = trial
@@ -224,6 +232,19 @@ class SoftmaxRisk:
                 return trial
             step = 0.5 * step
         return None
+
+    def _cycle(self, margins, look):
+        """One intercept after the other, each class against the rest; None if it does not help."""
+        intercept = np.array(look.intercept)
+        for c in range(intercept.size):
+            rest = np.delete(margins + intercept, c, axis=1)
+            top = rest.max(axis=1)
+            against = top + np.log(np.exp(rest - top[:, None]).sum(axis=1))
+            signs = 2.0 * self.targets[:, c] - 1.0
+            risk = LogRisk(signs, self.weights, True)
+            intercept[c] = risk.look(margins[:, c] - against, intercept[c], 1e-15).intercept
+        trial = self._look(margins, intercept - intercept.mean())
+        return trial if trial.value < look.value else None
 
     def intercept_curvature(self, look):
         """Hessian in the intercepts, shape (k, k)."""
