@@ -92,7 +92,7 @@ class Race:
     def __init__(self, quick=False, names=None):
         self.names, self.coarse = names, quick
         self.repeats, self.seconds = (3, 5.0) if quick else (9, 30.0)
-        self.total = 4.0 if quick else 40.0
+        self.total, self.near = (4.0, 2.0) if quick else (40.0, NEAR)
         self.threads = (None,) if quick else (None, 1)
         self._stack = contextlib.ExitStack()
 
@@ -149,7 +149,7 @@ class Race:
     def _time(self, problem, entries, threads):
         near = {}
         for of_target in entries.values():
-            limit = NEAR * min((e.ms for e in of_target.values()), default=0.0)
+            limit = self.near * min((e.ms for e in of_target.values()), default=0.0)
             for entry in of_target.values():
                 if entry.ms <= limit or entry.name == OURS:
                     near[_label(entry)] = entry
@@ -166,8 +166,9 @@ class Race:
 
     def _call(self, problem, entry, threads):
         order = (entry.name, problem.spec, entry.tol, entry.setting)
-        if entry.name in self.scouts:
-            worker = self.workers[threads]
+        if entry.name in self.scouts or self.coarse:
+            # A quick look is taken in the scouts' process, where all is compiled already.
+            worker = self.workers[threads] if entry.name in self.scouts else self.scouts[None]
             return lambda: Elapsed(worker.fit(*order, self.seconds)[0])
         return lambda: fit(entry.name, problem, entry.tol, entry.setting)
 

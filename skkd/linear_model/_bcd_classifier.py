@@ -143,8 +143,8 @@ class BCDClassifier(LogitClassifierMixin, BlockDescentEstimator):
     Warns
     -----
     ConvergenceWarning
-        If `tol` is not reached in `max_iter` iterations, or before rounding forbids progress; so it goes without a penalty on separable
-        data, where no minimiser exists.
+        If `tol` is not reached in `max_iter` iterations, or before rounding forbids progress; so it
+        goes without a penalty on separable data, where no minimiser exists.
 
     See Also
     --------
@@ -341,5 +341,5 @@ class BCDClassifier(LogitClassifierMixin, BlockDescentEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.array_api_support = False
-        tags.classifier_tags.multi_class = self.loss == "log"
+        tags.classifier_tags.multi_class = self.loss == "log" and self.penalty != "group_l1"
         return tags

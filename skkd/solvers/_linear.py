@@ -130,8 +130,16 @@ def duality_gap(problem, params):
         known.
     """
     if problem.groups is not None and problem.l1 > 0.0:
-        return next(group_iterates(problem, params, tol=1.0)).gap
+        settled = next(group_iterates(problem, params, tol=1.0))
+        return settled.gap + _gain_of_intercept(problem, params, settled.params)
     return certified_gap(problem, params)
+
+
+def _gain_of_intercept(problem, params, settled):
+    """How far the risk falls from the intercept of `params` to that of `settled`."""
+    risk = make_risk(problem)
+    margins = (problem.X @ params[:-1])[:, 0]
+    return risk.value(margins, params[-1, 0]) - risk.value(margins, settled[-1, 0])
 
 
 def null_value(problem):

@@ -8,13 +8,66 @@ import math
 
 from sklearn.base import clone
 
-from skkd.linear_model import BatchPerceptron, LogisticRegressionGD, MaxMarginGD
+from skkd.linear_model import (
+    BatchPerceptron,
+    BCDClassifier,
+    BCDRegressor,
+    LogisticRegressionGD,
+    MaxMarginGD,
+)
 from skkd.semi_supervised import HarmonicLabelPropagation
 from tests._discovery import all_estimators
 
 # Steps of 10 make chaotic trajectories, of which a check that compares two fits to 1e-7 can only
 # look at the start: they stop at separation. Instances that go on after it take stable steps.
+# Rules of block coordinate descent that go together, and reach every option of every rule.
+SMOOTH_RULES = [
+    {"partition": "order", "selection": "cyclic", "update": "gradient"},
+    {"partition": "random", "selection": "random", "update": "adaptive"},
+    {"partition": "sort", "selection": "gsl", "update": "bound"},
+    {"partition": "average", "selection": "lipschitz", "update": "newton"},
+    {"partition": "hsort", "selection": "gsq", "update": "newton"},
+    {"partition": "haverage", "selection": "gs", "update": "bound"},
+    {"selection": "gsd", "update": "newton", "record_path": True},
+    {"selection": "gsd-h", "update": "bound", "fit_intercept": False},
+    {"selection": "iht", "update": "newton"},
+    {"selection": "perm", "update": "cubic"},
+]
+PENALISED_RULES = [
+    {"penalty": "l1", "alpha": 0.01, "selection": "gs-q", "update": "prox-newton"},
+    {"penalty": "elasticnet", "alpha": 0.01, "selection": "gs-r", "update": "prox-gradient"},
+    {"penalty": None, "positive": True, "selection": "gs-s", "update": "two-metric"},
+]
+WORKING_SETS = [
+    {"penalty": "l1", "alpha": 0.01},
+    {"penalty": "l1", "alpha": 0.01, "working_set": False, "acceleration": None},
+    {"penalty": "l1", "alpha": 0.01, "fit_intercept": False, "acceleration": "anderson"},
+    {"penalty": "elasticnet", "alpha": 0.01, "positive": True, "working_set": True},
+    {"penalty": "l2", "alpha": 0.01, "bounds": (-10.0, 10.0), "acceleration": "newton"},
+    {"penalty": "l1", "alpha": 0.01, "stopping": "max_iter", "record_path": True},
+    {"penalty": "group_l1", "alpha": 0.01, "groups": 1},
+]
+
 INSTANCES = {
+    BCDRegressor: [
+        BCDRegressor(),
+        BCDRegressor(alpha=0.01),
+        BCDRegressor(penalty=None, fit_intercept=False),
+        *[BCDRegressor(**params) for params in WORKING_SETS],
+        *[BCDRegressor(**{"alpha": 0.01, **rules}) for rules in SMOOTH_RULES],
+        BCDRegressor(0.01, selection="gsd", update="exact", block_size=3),
+        *[BCDRegressor(**rules) for rules in PENALISED_RULES],
+    ],
+    BCDClassifier: [
+        BCDClassifier(),
+        BCDClassifier(alpha=0.01, class_weight="balanced"),
+        BCDClassifier(penalty=None, fit_intercept=False),
+        *[BCDClassifier(**params) for params in WORKING_SETS],
+        BCDClassifier(0.01, loss="squared_hinge", class_weight="balanced"),
+        BCDClassifier(0.01, penalty="l1", loss="squared_hinge"),
+        *[BCDClassifier(**{"alpha": 0.01, **rules}) for rules in SMOOTH_RULES],
+        *[BCDClassifier(**rules) for rules in PENALISED_RULES],
+    ],
     LogisticRegressionGD: [
         LogisticRegressionGD(),
         LogisticRegressionGD("constant"),
@@ -52,7 +105,8 @@ INSTANCES = {
 # A fit that continues from the last one depends on what came before, which the checks exclude;
 # tests/linear_model/test_warm_start.py has its own.
 # A precomputed kernel takes a square X, which most checks do not give.
-NOT_FOR_CHECKS = {("warm_start", True), ("kernel", "precomputed")}
+# The update "exact" is for quadratics; BCDRegressor has it.
+NOT_FOR_CHECKS = {("warm_start", True), ("kernel", "precomputed"), ("update", "exact")}
 
 # The checks fit most instances some hundred times, often on labels that no line separates.
 MAX_ITER = 100

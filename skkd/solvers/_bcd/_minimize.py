@@ -202,7 +202,7 @@ def minimize_bcd(
     With one they are "gs-q" and "prox-newton". Where the datafit lacks the methods for these, the
     next simpler rule is taken.
 
-    Once the zeros of a solution have been found, variable blocks that are larger than its support
+    Once the zeros of a solution have been found, variable blocks that hold its whole support
     turn prox-newton and two-metric into Newton's method on the variables that are left: one
     iteration for a quadratic, superlinear convergence otherwise. Iterations are not seconds: a
     rule that needs the full gradient pays for it unless the datafit keeps it up to date.

@@ -21,6 +21,7 @@ _SWEEPS = 5
 _PRECISION = 1e-13
 _PROXIMAL_STEPS = 2000
 _FLAT = 1e-8  # part of a slope along which a singular quadratic has no curvature, to count
+_IN_WAY = 1e-5  # part of the largest entry of a direction, for a variable to be moved along it
 
 
 def piecewise_minimum(H, gradient, x, pieces):
@@ -98,6 +99,9 @@ def towards_minimum(H, slope):
     factor = Factor(H)
     d = -factor.solve(slope)
     flat = factor.scale * (slope + H @ d)
+    # What rounding adds to a way is no part of it: along (1, 1, 1, 1e-16), in which a softmax
+    # shifts three free intercepts, the fourth variable would be taken to its bound.
+    flat[np.abs(flat) <= _IN_WAY * np.max(np.abs(flat), initial=0.0)] = 0.0
     if np.linalg.norm(flat) > _FLAT * np.linalg.norm(factor.scale * slope):
         return d, -factor.scale * flat
     return d, None

@@ -1,4 +1,4 @@
-r"""The objective on scaled columns: L-BFGS in single precision, metrics of the columns' Gram matrix.
+"""The objective on scaled columns: L-BFGS in single precision, in metrics of the Gram matrix.
 
 For sparse matrices, which are neither scaled nor copied, the same in double precision.
 """
@@ -108,9 +108,7 @@ class ColumnModel:
         self._pairs = []
 
     def _objective(self, rows, loss, start=None, dtype=_DOUBLE):
-        return CorrectedObjective(
-            rows, loss, self._reg, self.problem.fit_intercept, start, dtype
-        )
+        return CorrectedObjective(rows, loss, self._reg, self.problem.fit_intercept, start, dtype)
 
     def _descend(self, objective, x, metric, tol, max_passes, pairs):
         l2 = self.problem.l2

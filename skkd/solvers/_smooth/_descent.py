@@ -10,13 +10,10 @@ References
 Nocedal, J., Wright, S. J., "Numerical Optimization", 2nd ed., Springer 2006, algorithm 7.4.
 """
 
-import os
-
 import numpy as np
 
 __all__ = ["descend"]
 
-LOG = os.environ.get("LOG")
 _MEMORY = 20
 _MAX_TRIALS = 25
 
@@ -67,8 +64,6 @@ def descend(objective, x, metric, measure, tol, *, max_passes, pairs, fall=0.0, 
         if passes == 1:
             largest = max(square, objective.start_square(preconditioner))
         size = measure(g, square)
-        if LOG:
-            print("        pass", passes, "size %.2e square %.2e dev %.2f" % (size, square, deviation), type(preconditioner).__name__)
         if size < best[0]:
             best = size, x
         idle, mark = (0, size) if size < 0.5 * mark else (idle + 1, mark)
@@ -126,7 +121,6 @@ def _search(objective, slope):
     for _ in range(_MAX_TRIALS):
         end = objective.slope(t)
         deviation = abs(end) / slope if deviation is None else deviation
-        if LOG == "2": print("            t %.4g end %.3g" % (t, end / slope))
         if shortest * slope <= end <= longest * slope:
             return t, deviation
         if end < 0.0:

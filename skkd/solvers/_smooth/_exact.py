@@ -12,10 +12,10 @@ square gives, with :math:`z_i = W^\top x_i + b`,
 
 For :math:`\beta_i = \nabla \phi_i(z_i)` the sum vanishes, and so the gap is
 :math:`\|\nabla_W P\|^2 / (2 \lambda)` wherever the gradient g in the intercept is zero. Where it is
-not, the multipliers :math:`\beta_i = \nabla \phi_i - \nabla^2 \phi_i c` are taken, with c one Newton
-step of the intercept, :math:`(\sum_i s_i \nabla^2 \phi_i) c = g`. They sum to zero, and the sum is
-at most :math:`\kappa\, g^\top c / 2`; :math:`\kappa` tends to 1 with c (``feasible_shift`` of the
-losses).
+not, the multipliers :math:`\beta_i = \nabla \phi_i - \nabla^2 \phi_i c` are taken, with c one
+Newton step of the intercept, :math:`(\sum_i s_i \nabla^2 \phi_i) c = g`. They sum to zero, and the
+sum is at most :math:`\kappa\, g^\top c / 2`; :math:`\kappa` tends to 1 with c (``feasible_shift``
+of the losses).
 """
 
 from dataclasses import dataclass

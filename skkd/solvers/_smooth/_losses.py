@@ -57,8 +57,9 @@ class _Loss:
             return np.zeros_like(slope)
         S = self.intercept_hessian(R) if S is None else S
         if slope.size == 1:
-            S = float(S[0, 0])
-            step = slope / S if S > _TINY * abs(slope[0]) else np.sign(slope) / _TINY
+            total = float(S[0, 0])
+            seen = total > _TINY * abs(slope[0])
+            step = slope / total if seen else np.sign(slope) / _TINY
         else:
             # Vectors added to all classes get an eigenvalue of their own.
             S = S + (S.trace() / S.shape[0] ** 2 + 1e-14 * S.trace() * np.eye(S.shape[0]))

@@ -51,7 +51,7 @@ class Metric:
 
     def _cost(self, n, p, k):
         """Passes that a factor costs; infinite where it does not fit."""
-        if p > (_LARGEST_SPARSE if self.rows.sparse else _LARGEST):
+        if p > (_LARGEST_SPARSE if self.rows.sparse else _LARGEST) or k * p * p > _LARGEST**2:
             return np.inf
         gram = p / (20.0 * self.stride)
         factor = k * p * p / (30.0 * n)
@@ -103,10 +103,12 @@ class Metric:
 
     def centred_gram(self, curvature):
         """``sum_i h_i (a_i - m) (a_i - m)'`` with m the weighted mean, which an intercept makes."""
-        G, h = self.rows.weighted_gram(curvature, self.stride)
+        G, h, total = self.rows.weighted_gram(curvature, self.stride)
         if self.fit_intercept:
-            total = float(curvature[:: self.stride].sum()) * self.stride
-            G -= np.outer(h, h / max(total, np.finfo(float).tiny))
+            means = h / max(total, np.finfo(float).tiny)
+            G -= np.outer(h, means)
+            # What rounding may have left of columns that are nearly constant.
+            np.einsum("ii->i", G)[:] += np.finfo(self.rows.dtype).eps * h * means
         return G
 
     def _diagonal(self, objective):

@@ -79,7 +79,7 @@ class Logits:
                 self._S = self.loss.intercept_hessian(self.R)
 
     def _moves_by_known_curvature(self):
-        """Try the step of the intercepts with the Hessian of an earlier look: it saves forming it."""
+        """Try a step of the intercepts with the Hessian of an earlier look, to save forming it."""
         if self._S is None:
             return False
         slope = self.R.sum(axis=1, dtype=float)

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs, spotrf, spotrs
 
+from .._linear_problem import NotFiniteError
+
 __all__ = ["CholeskyFactor", "CholeskyPreconditioner", "DiagonalPreconditioner", "Kronecker"]
 
 _SINGLE = 300  # order from which matrices in single precision are factored in it
@@ -35,9 +37,7 @@ class CholeskyFactor:
                 return
             ridge *= 100.0
             diagonal += ridge * scale
-        raise np.linalg.LinAlgError(
-            "a Hessian of the scaled columns has entries that are not finite"
-        )
+        raise NotFiniteError("a Hessian of the scaled columns has entries that are not finite")
 
     def solve(self, g):
         """``G^{-1} g``, in float64."""
@@ -80,8 +80,8 @@ class Kronecker:
     r"""K logits: mean curvature of the classes times Gram matrix of the features.
 
     The Hessian :math:`\sum_i s_i (\mathrm{diag}(p_i) - p_i p_i^\top) \otimes a_i a_i^\top` is
-    replaced by the product of the two means; along each eigenvector of the first it is a multiple of
-    the second. Directions that add a vector to all classes are left alone.
+    replaced by the product of the two means; along each eigenvector of the first it is a multiple
+    of the second. Directions that add a vector to all classes are left alone.
 
     Parameters
     ----------

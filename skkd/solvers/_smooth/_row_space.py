@@ -1,20 +1,26 @@
 r"""Fewer rows than columns: the solution is sought as a combination of the rows.
 
-The optimum is :math:`w = X^\top a`, and with :math:`K = X X^\top` the logits are K a. The gradient in
-w is :math:`X^\top c` with :math:`c = r + \lambda a`, r the residuals; so directions are n numbers per
-logit, inner products of a direction d with a gradient c are :math:`(K d)^\top c`, and trial steps
-cost no pass. In these coordinates Newton's method reads
+The optimum is :math:`w = X^\top a`, and with :math:`K = X X^\top` the logits are K a. The gradient
+in w is :math:`X^\top c` with :math:`c = r + \lambda a`, r the residuals; so directions are n
+numbers per logit, inner products of a direction d with a gradient c are :math:`(K d)^\top c`, and
+trial steps cost no pass. In these coordinates Newton's method reads
 :math:`(\lambda I + D K)\, d = c`, which is solved exactly where K is formed,
 
 .. math::
-    d = (c - \sqrt D B^{-1} \sqrt D K c) / \lambda, \qquad B = \lambda I + \sqrt D K \sqrt D ,
+    d = (c - \sqrt D B^{-1} \sqrt D K c) / \lambda, \qquad B = \lambda I + \sqrt D K \sqrt D .
 
-(Rasmussen and Williams 2006, algorithm 3.1) or with K replaced by its diagonal where X is large: rows of many columns are nearly orthogonal.
+Where X is large K is replaced by its diagonal: rows of many columns are nearly orthogonal.
+
+References
+----------
+Rasmussen, C. E., Williams, C. K. I., "Gaussian Processes for Machine Learning", MIT Press 2006,
+algorithm 3.1.
 """
 
 import numpy as np
 
 from ..._threads import blas_threads, run_in_threads
+from .._linear_problem import NotFiniteError
 from ._descent import descend
 from ._objective import Logits
 from ._preconditioners import CholeskyFactor
@@ -140,6 +146,8 @@ class Kernel:
         starts = range(0, p, width)
         self.K = sum(run_in_threads(one, starts, blas_threads() if len(starts) > 1 else 1))
         self.diagonal = np.diagonal(self.K)
+        if not np.isfinite(self.diagonal.sum()):
+            raise NotFiniteError("the inner products of the rows of X are not finite")
         self._single = None
 
     def product(self, U):
@@ -253,20 +261,20 @@ class RowFactor:
     right side, b being such that d sums to zero as c does.
     """
 
+    is_newton = True
+
     def __init__(self, objective):
         self.kernel, self.l2 = objective.kernel, objective.l2
         weights = objective.curvature()
         self.root = np.sqrt(weights)
         largest = float(np.max(weights * self.kernel.diagonal, initial=0.0))
-        single = largest < _SINGLE_UP_TO * self.l2
-        B = self.kernel.matrix(np.float32 if single else np.float64) * self.root.astype(
-            np.float32 if single else np.float64
-        )
-        B *= self.root[:, None]
+        # A factor in single precision is refined by the steps made with it.
+        dtype = np.float32 if largest < _SINGLE_UP_TO * self.l2 else np.float64
+        root = self.root.astype(dtype)
+        B = self.kernel.matrix(dtype) * root
+        B *= root[:, None]
         np.einsum("ii->i", B)[:] += self.l2
-        self.factor = CholeskyFactor(B, B.dtype)
-        # A factor in single precision is refined by the pairs of the steps made with it.
-        self.is_newton = not single or not objective.loss.quadratic
+        self.factor = CholeskyFactor(B, dtype)
         self.border = self._solve(weights[None])[0] if objective.fit_intercept else None
 
     def solve(self, c):
@@ -303,10 +311,10 @@ def _without_sum(d, border):
 
 
 class RowBlocks:
-    """K logits: K replaced by its diagonal, which leaves one small system for each row.
+    r"""K logits: K replaced by its diagonal, which leaves one small system for each row.
 
-    With the diagonal entry :math:`\\kappa` of a row and its masses m, of sum s, that of the row is
-    :math:`\\lambda I + \\kappa (\\mathrm{diag}(m) - m m^\\top / s)`.
+    With the diagonal entry :math:`\kappa` of a row and its masses m, of sum s, that of the row is
+    :math:`\lambda I + \kappa (\mathrm{diag}(m) - m m^\top / s)`.
     """
 
     is_newton = False

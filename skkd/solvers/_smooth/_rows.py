@@ -68,7 +68,7 @@ class DenseRows(_Rows):
         return self._sum(lambda rows: R[:, rows].astype(dtype, copy=False) @ self._rows(rows)).T
 
     def weighted_gram(self, curvature, stride=1):
-        """``sum_i h_i a_i a_i'`` and ``sum_i h_i a_i`` over every `stride`-th row, scaled up."""
+        """Sums of ``h_i a_i a_i'``, ``h_i a_i`` and h_i over every `stride`-th row, scaled up."""
         idle = 2 * np.count_nonzero(curvature) < curvature.size  # rows beyond the margin
 
         def one(rows):
@@ -78,10 +78,13 @@ class DenseRows(_Rows):
                 h, A = h[kept], A[kept]
             root = np.sqrt(h * stride).astype(self.dtype, copy=False)
             B = A * root[:, None]
-            return np.vstack([B.T @ B, root @ B])
+            parts = np.zeros((B.shape[1] + 1, B.shape[1] + 1))
+            parts[:-1, :-1] = B.T @ B
+            parts[-1] = np.append(root @ B, stride * h.sum())
+            return parts
 
         G = self._sum(one)
-        return G[:-1], G[-1]
+        return np.ascontiguousarray(G[:-1, :-1]), G[-1, :-1], float(G[-1, -1])
 
     def column_squares(self, curvature):
         """``sum_i h_i a_ij^2`` and ``sum_i h_i a_ij``."""

@@ -12,10 +12,12 @@ An outer pass evaluates the objective in float64 and certifies its duality gap
   decomposition (:mod:`._least_norm`).
 """
 
+from contextlib import suppress
+
 import numpy as np
 
 from ..._threads import single_blas_thread
-from .._linear_problem import CoefficientIterate
+from .._linear_problem import CoefficientIterate, NotFiniteError
 from ._columns import ColumnModel
 from ._exact import Exact
 from ._least_norm import LeastNormModel
@@ -82,7 +84,8 @@ class SmoothSolver:
     def _choose_model(self):
         for kind in (LeastNormModel, RowModel):
             if kind.fits(self.problem, self.exact, self.cold):
-                return kind(self.problem, self.loss, self.exact)
+                with suppress(NotFiniteError):  # of columns whose squares overflow
+                    return kind(self.problem, self.loss, self.exact)
         return ColumnModel(self.problem, self.loss, self.exact, self.cold)
 
     def _advance(self, point, tol):
@@ -100,7 +103,7 @@ class SmoothSolver:
         return new if new.value <= limit else self.exact.at(point.W, point.b)
 
     def _verdict(self, old, new):
-        """ "stagnated" once neither the gap nor the value falls, in double precision."""
+        """Stagnated, once neither the gap nor the value falls in double precision."""
         if self.problem.l2 > 0.0:
             falls = new.gap < 0.5 * old.gap
         else:

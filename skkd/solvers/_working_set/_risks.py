@@ -135,8 +135,8 @@ class _BinaryRisk:
             low, high = (look.intercept, high) if slope > 0.0 else (low, look.intercept)
             slow, before = abs(slope) > 0.5 * before, abs(slope)
             step = slope / max(float(look.curvature.sum()), 1e-300)
-            size = abs(step) / max(1.0, abs(look.intercept))
-            if size < 4e-16 or (slow and size < 1e-9):  # rounding
+            rounding = 4e-16 * max(1.0, abs(look.intercept))
+            if abs(step) < (max(1e-9, rounding) if slow else rounding):
                 break
             target = look.intercept + step
             if slow or abs(step) > 3.0:  # the loss may be flat here: stay within reach of the data
