@@ -200,11 +200,11 @@ def _newton_on_active_groups(H, q, u, groups, weights):
         u[members] = old + step * d
         norms = sum(
             weight * (np.linalg.norm(u[group]) - np.linalg.norm(before))
-            for (group, weight), before in zip(active, befores, strict=True)
+            for (group, weight), before in zip(active, starts, strict=True)
         )
         return step * (q[members] @ d) + 0.5 * step**2 * (d @ image) + norms
 
-    befores = [u[group].copy() for group, _ in active]
+    starts = [u[group].copy() for group, _ in active]
     for step in (1.0, 0.5, 0.25, 0.125):
         if change(step) < 0:
             return
