@@ -48,7 +48,7 @@ class BCDClassifier(LogitClassifierMixin, BlockDescentEstimator):
         - "l1": :math:`\|w\|_1`;
         - "elasticnet": :math:`\rho \|w\|_1 + \frac{1 - \rho}{2} \|w\|^2` with
           :math:`\rho` = `l1_ratio`;
-        - "group_l1": :math:`\sum_g \sqrt{|g|}\, \|w_g\|` over `groups`;
+        - "group_l1": :math:`\sum_g \sqrt{|g|}\, \|w_g\|` over `groups`, for two classes;
         - None: none, whatever `alpha`.
     l1_ratio : float in [0, 1], default=0.5
         Share of the L1 norm in the elastic net.
@@ -138,7 +138,7 @@ class BCDClassifier(LogitClassifierMixin, BlockDescentEstimator):
     ------
     ValueError
         If rules contradict each other, groups do not hold each feature once, `bounds` exclude
-        zero, or the squared hinge meets more than two classes.
+        zero, or the squared hinge or groups meet more than two classes.
 
     Warns
     -----
@@ -316,15 +316,22 @@ class BCDClassifier(LogitClassifierMixin, BlockDescentEstimator):
 
     def _labelled(self, X, y, sample_weight):
         X, codes, weights, classes = validate_labels(self, X, y, sample_weight)
-        if len(classes) > 2 and self.loss == "squared_hinge":
-            raise ValueError(
-                f"loss='squared_hinge' is for two classes, but y has {len(classes)}; use "
-                "loss='log' or sklearn.multiclass.OneVsRestClassifier"
-            )
+        self._check_number(classes)
         if self.warm_start and hasattr(self, "classes_"):
             check_same_classes(self, classes)
         self.classes_ = classes
         return X, codes, weights
+
+    def _check_number(self, classes):
+        """Refuse more than two classes where only one output can be fitted."""
+        name = "loss" if self.loss == "squared_hinge" else "penalty"
+        value = getattr(self, name)
+        if len(classes) > 2 and value in ("squared_hinge", "group_l1"):
+            raise ValueError(
+                f"Only binary classification is supported. With {name}={value!r} y must have two "
+                f"classes, but it has {len(classes)}; use another {name} or "
+                "sklearn.multiclass.OneVsRestClassifier"
+            )
 
     def _n_outputs(self):
         return 1 if len(self.classes_) == 2 else len(self.classes_)
@@ -342,4 +349,6 @@ class BCDClassifier(LogitClassifierMixin, BlockDescentEstimator):
         tags = super().__sklearn_tags__()
         tags.array_api_support = False
         tags.classifier_tags.multi_class = self.loss == "log" and self.penalty != "group_l1"
+        # Coefficients of one sign cannot tell three clouds apart.
+        tags.classifier_tags.poor_score = self.positive or self.bounds is not None
         return tags

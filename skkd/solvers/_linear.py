@@ -78,12 +78,13 @@ def coefficient_path(problems, start=None, *, tol):
     solver = None
     for problem in problems:
         if is_smooth(problem) or problem.groups is not None:
-            iterates = _remember(linear_descent(problem, start, tol=tol), last := [start])
-            yield problem, iterates
-            start = last[0]
+            solver, iterates = None, linear_descent(problem, start, tol=tol)
         else:
             solver = WorkingSet(problem, start) if solver is None else solver.retarget(problem)
-            yield problem, solver.iterates(tol)
+            iterates = solver.iterates(tol)
+        last = [start]
+        yield problem, _remember(iterates, last)
+        start = last[0]
 
 
 def _remember(iterates, last):

@@ -47,24 +47,25 @@ WORKING_SETS = [
     {"penalty": "l1", "alpha": 0.01, "stopping": "max_iter", "record_path": True},
     {"penalty": "group_l1", "alpha": 0.01, "groups": 1},
 ]
+# The checks compare predictions of two fits to 1e-7, of which the gap is about the square.
+TIGHT = {"tol": 1e-13}
 
 INSTANCES = {
     BCDRegressor: [
-        BCDRegressor(),
-        BCDRegressor(alpha=0.01),
-        BCDRegressor(penalty=None, fit_intercept=False),
-        *[BCDRegressor(**params) for params in WORKING_SETS],
+        BCDRegressor(**TIGHT),
+        BCDRegressor(alpha=0.01, **TIGHT),
+        BCDRegressor(penalty=None, **TIGHT),
+        *[BCDRegressor(**params, **TIGHT) for params in WORKING_SETS],
         *[BCDRegressor(**{"alpha": 0.01, **rules}) for rules in SMOOTH_RULES],
         BCDRegressor(0.01, selection="gsd", update="exact", block_size=3),
         *[BCDRegressor(**rules) for rules in PENALISED_RULES],
     ],
     BCDClassifier: [
-        BCDClassifier(),
-        BCDClassifier(alpha=0.01, class_weight="balanced"),
-        BCDClassifier(penalty=None, fit_intercept=False),
-        *[BCDClassifier(**params) for params in WORKING_SETS],
-        BCDClassifier(0.01, loss="squared_hinge", class_weight="balanced"),
-        BCDClassifier(0.01, penalty="l1", loss="squared_hinge"),
+        BCDClassifier(**TIGHT),
+        BCDClassifier(alpha=0.01, class_weight="balanced", **TIGHT),
+        *[BCDClassifier(**params, **TIGHT) for params in WORKING_SETS],
+        BCDClassifier(0.01, loss="squared_hinge", class_weight="balanced", **TIGHT),
+        BCDClassifier(0.01, penalty="l1", loss="squared_hinge", **TIGHT),
         *[BCDClassifier(**{"alpha": 0.01, **rules}) for rules in SMOOTH_RULES],
         *[BCDClassifier(**rules) for rules in PENALISED_RULES],
     ],

@@ -186,9 +186,12 @@ def test_bounds_that_are_no_pair_of_numbers_are_an_error(bounds):
         BCDRegressor(penalty="l1", bounds=bounds).fit(*regression())
 
 
-def test_squared_hinge_is_for_two_classes():
-    with pytest.raises(ValueError, match="two classes, but y has 3; use loss='log'"):
-        BCDClassifier(loss="squared_hinge").fit(*classification(n_classes=3))
+@pytest.mark.parametrize(
+    "params", [{"loss": "squared_hinge"}, {"penalty": "group_l1", "groups": 3}], ids=str
+)
+def test_what_is_for_two_classes_refuses_three(params):
+    with pytest.raises(ValueError, match="two classes, but it has 3; use another (loss|penalty)"):
+        BCDClassifier(**params).fit(*classification(n_classes=3))
 
 
 RECORDED = {

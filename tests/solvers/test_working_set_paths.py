@@ -101,12 +101,14 @@ def test_all_solvers_yield_the_start_first(kind, layout):
     for case in cases:
         shape = (case.X.shape[1] + 1, case.n_outputs)
         start = np.random.default_rng(0).standard_normal(shape)
+        if case.n_outputs > 1:  # what a softmax does not see is free
+            start -= start.mean(axis=1, keepdims=True)
         for given, expected in ((None, np.zeros(shape)), (start, start)):
             first, second = islice(linear_descent(case, given, tol=1e-6), 2)
             assert isinstance(first, CoefficientIterate)
             assert (first.index, second.index) == (0, 1)
             assert first.params.shape == shape
-            assert_array_equal(first.params[:-1], expected[:-1])
+            assert_allclose(first.params[:-1], expected[:-1], atol=1e-15)
             assert second.value < first.value
 
 

@@ -201,13 +201,15 @@ class TestEnd:
             assert_allclose(last.params, fresh.params, atol=1e-5)
 
 
-@pytest.mark.parametrize("loss", ["squared", "log", "squared_hinge"])
-def test_strength_at_which_everything_is_zero(loss):
-    case = problem(loss, l1=1.0)
+@every_kind
+def test_strength_at_which_everything_is_zero(kind):
+    case = problem(kind, l1=1.0)
     end = solve(replace(case, l1=1.0001 * case.l1))
     assert end.converged
     assert np.all(end.params[:-1] == 0.0)
     assert end.n_iter == 0  # the start is the optimum
+    beyond = linear_descent(replace(case, l1=1.0001 * case.l1), tol=1e-12)
+    assert all(np.all(i.params[:-1] == 0.0) for i in islice(beyond, 3))  # and stays it
     assert np.any(solve(replace(case, l1=0.99 * case.l1)).params[:-1] != 0.0)
 
 

@@ -31,6 +31,7 @@ _CHUNK = 2**18  # numbers copied at a time
 _DEVIATION = 0.1
 _SINGLE_UP_TO = 1e4  # condition of B up to which it is factored in single precision
 _MAX_CHUNKS = 16
+_SMALL = 1e-6  # entries of such size, or of its inverse, have no squares in single precision
 _MAX_PASSES = 200
 _AIM = 0.3
 _FORMED, _FORMED_SQUARE = 600, 2000  # rows up to which K is formed: many columns each, or few
@@ -44,15 +45,14 @@ class RowModel:
         X, centred = problem.X, problem.fit_intercept
         if _forms_kernel(problem, exact):
             self.mean = X.mean(axis=0, dtype=float) if centred else np.zeros(X.shape[1])
-            kernel = Kernel(X, self.mean)
+            largest = float(np.abs(X[:, :: max(1, X.shape[1] // 64)]).max())
+            precise = not _SMALL < largest < 1.0 / _SMALL
+            kernel = Kernel(X, self.mean, np.float64 if precise else np.float32)
         else:
             self.mean = np.zeros(X.shape[1])
             kernel = ProductKernel(exact.rows)
-        self.objective = RowObjective(kernel, loss, problem.l2, centred)
-        self.a = None
-        self._metric = RowMetric()
-        self._pairs = []
-        self._error = 1.0
+        self.a, self._error = None, 1.0
+        self._use(kernel, loss)
 
     @classmethod
     def fits(cls, problem, exact, cold):
@@ -64,11 +64,15 @@ class RowModel:
 
     def minimise(self, W, b, point, tol):
         """Coefficients and intercepts near the minimum; `point` is what the last ones led to."""
+        base = None
         if self.a is None:
             self.a = self._combination(W, point)
-        elif point is not None and self._estimate > 0.0:
-            self._error = max(point.gap / self._estimate, 1.0)
+        elif self.objective.kernel.K is None:
+            self._error = max(point.gap / max(self._estimate, 1e-300), 1.0)
+        else:  # the logits are known better than K gives them
+            base = point.Z - (point.b - point.step + self.mean @ W)[:, None]
         self.objective.intercept = b + self.mean @ W
+        self.objective.base = base
         self._before = self.a
         self.a = descend(
             self.objective,
@@ -94,8 +98,17 @@ class RowModel:
         return W
 
     def more_precise(self):
-        """All is in double precision."""
-        return False
+        """Compute K in double precision; False if it is."""
+        kernel = self.objective.kernel
+        if kernel.K is None or kernel.dtype == np.float64:
+            return False
+        self._use(Kernel(kernel.X, self.mean, np.float64), self.objective.loss)
+        return True
+
+    def _use(self, kernel, loss):
+        fit_intercept = self.problem.fit_intercept
+        self.objective = RowObjective(kernel, loss, self.problem.l2, fit_intercept)
+        self._metric, self._pairs = RowMetric(), []
 
     def _measure(self, c, square):
         self._estimate = self.objective.gap(c)
@@ -104,10 +117,10 @@ class RowModel:
     def _combination(self, W, point):
         """Of the rows, nearest to W."""
         k, n = W.shape[1], self.problem.X.shape[0]
-        if point is None:
+        if point is None or not W.any():
             return np.zeros((k, n))
         K = self.objective.kernel.K.copy()
-        np.einsum("ii->i", K)[:] += 1e-10 * max(np.trace(K) / n, 1e-300)
+        np.einsum("ii->i", K)[:] += 1e-6 * max(np.trace(K) / n, 1e-300)
         logits = self.exact.rows.logits(W) - (self.mean @ W)[:, None]
         a = CholeskyFactor(K, np.float64).solve(np.ascontiguousarray(logits.T)).T
         if self.problem.fit_intercept:
@@ -129,22 +142,26 @@ class Kernel:
         The rows.
     mean : array of shape (p,)
         What is subtracted from them.
+    dtype : dtype
+        In which the products are computed.
     """
 
-    def __init__(self, X, mean):
-        self.X, self.mean = X, mean
+    def __init__(self, X, mean, dtype):
+        self.X, self.dtype = X, np.dtype(dtype)
         n, p = X.shape
         width = max(64, _CHUNK // n, -(-p // _MAX_CHUNKS))
         centred = bool(mean.any())
 
         def one(low):
-            part = X[:, low : low + width].astype(np.float64, copy=False)
+            part = X[:, low : low + width]
             if centred:
                 part = part - mean[low : low + width]
+            part = part.astype(dtype, copy=False)
             return part @ part.T
 
         starts = range(0, p, width)
-        self.K = sum(run_in_threads(one, starts, blas_threads() if len(starts) > 1 else 1))
+        parts = run_in_threads(one, starts, blas_threads() if len(starts) > 1 else 1)
+        self.K = sum(parts[1:], parts[0].astype(np.float64))
         self.diagonal = np.diagonal(self.K)
         if not np.isfinite(self.diagonal.sum()):
             raise NotFiniteError("the inner products of the rows of X are not finite")
@@ -190,11 +207,11 @@ class RowObjective(Logits):
 
     def __init__(self, kernel, loss, l2, fit_intercept):
         super().__init__(loss, fit_intercept, lambda function: [function(slice(None))])
-        self.kernel, self.l2 = kernel, l2
+        self.kernel, self.l2, self.base = kernel, l2, None
 
     def start(self, a):
         """The combination that is the gradient at a."""
-        self._a, self.Z = a, self.image(a)
+        self._a, self.Z = a, self.image(a) if self.base is None else self.base
         self.look()
         return self._gradient()
 

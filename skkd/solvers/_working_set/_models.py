@@ -121,6 +121,8 @@ class SoftmaxModel:
 
     def minimise(self, w, q, look, share):
         """New coefficients and the change of the intercepts that goes with them."""
+        if w.size == 0:
+            return w, 0.0
         classes = self._pairs % self._k
         place = np.empty(int(self._features.max()) + 1, dtype=np.intp)
         place[self._features] = np.arange(self._features.size)
