@@ -22,6 +22,7 @@ from ._linear import (
     coefficient_gap,
     coefficient_path,
     duality_gap,
+    is_smooth,
     linear_descent,
     null_value,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "forest_partition",
     "gradient_descent",
     "gradient_norm",
+    "is_smooth",
     "lattice_combs",
     "lattice_red_black",
     "lbfgs",

@@ -6,7 +6,7 @@ import numpy as np
 
 from ._working_set import WorkingSet, certified_gap, group_iterates, make_risk
 
-__all__ = ["coefficient_gap", "coefficient_path", "duality_gap", "linear_descent", "null_value"]
+__all__ = ["coefficient_gap", "coefficient_path", "duality_gap", "is_smooth", "linear_descent", "null_value"]
 
 
 def linear_descent(problem, start=None, *, tol, working_set=True, acceleration="newton"):
@@ -94,7 +94,18 @@ def _remember(iterates, last):
 
 
 def is_smooth(problem):
-    """Whether neither a kink nor a bound is in force."""
+    """Whether neither a kink nor a bound is in force.
+
+    Parameters
+    ----------
+    problem : LinearProblem
+        The problem.
+
+    Returns
+    -------
+    smooth : bool
+        Such problems are solved by the methods of smooth optimisation.
+    """
     return problem.l1 == 0.0 and problem.lower == -np.inf and problem.upper == np.inf
 
 

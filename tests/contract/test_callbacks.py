@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV
@@ -30,12 +30,13 @@ CLASSES = [LogisticRegressionGD, BatchPerceptron, MaxMarginGD]
 
 @pytest.mark.parametrize("model", ITERATIVE, ids=repr)
 def test_scoring_monitor_logs_one_row_per_update(model):
-    monitor = ScoringMonitor(scoring="accuracy")
+    scoring, lowest = ("accuracy", 0) if is_classifier(model) else ("r2", -1)
+    monitor = ScoringMonitor(scoring=scoring)
     model = clone(model).set_callbacks(monitor).fit(*NOISY)
     log = monitor.get_logs().data_as_pandas
     updates = log[log["task_name"] == "update"]
     assert updates["task_id"].tolist() == list(range(model.n_iter_))
-    assert updates["accuracy"].between(0, 1).all()
+    assert updates[scoring].between(lowest, 1).all()
 
 
 def test_scoring_monitor_sees_the_iterate_of_its_update():
@@ -60,9 +61,10 @@ def test_probabilities_can_be_monitored():
 @pytest.mark.parametrize("model", ITERATIVE, ids=repr)
 @pytest.mark.parametrize("update", [0, 4])
 def test_early_stop_stops_and_n_iter_tells(model, update):
-    model = clone(model).set_callbacks(StopAt(update)).fit(*NOISY)
-    assert model.n_iter_ == update + 1
-    assert np.isfinite(model.coef_).all()
+    stopped = clone(model).set_callbacks(StopAt(update)).fit(*NOISY)
+    # Fast solvers are done before the fifth update.
+    assert stopped.n_iter_ == min(update + 1, clone(model).fit(*NOISY).n_iter_)
+    assert np.isfinite(stopped.predict(NOISY[0])).all()
 
 
 @pytest.mark.parametrize("cls", CLASSES)
