@@ -3,16 +3,19 @@ r"""Least squares without a penalty: the solution of least norm.
 Where the columns are linearly dependent, or nearly, the minimiser of :math:`\|w\|` among all
 minimisers is taken, from the singular value decomposition of the weighted, centred rows. Singular
 values below ``max(n, p) * eps`` times the largest count as zero, with eps of the type of X.
+Sparse rows are not decomposed: LSQR, which needs products with them only, tends to the same
+solution from zero.
 """
 
 import numpy as np
 import scipy.linalg
+from scipy.sparse.linalg import LinearOperator, lsqr
 
 from ._metrics import Metric
 from ._rows import DenseRows
 from ._scaling import Scaling
 
-__all__ = ["LeastNormModel"]
+__all__ = ["LeastNormModel", "SparseLeastNormModel"]
 
 _WELL_CONDITIONED = 1e-3  # smallest pivot of the scaled Gram matrix, as a share of the largest
 
@@ -57,6 +60,58 @@ class LeastNormModel:
     def violation(self, point):
         """Half the squared Newton decrement."""
         return 0.5 * float(np.sum(self._inverse * (self._V @ point.G) ** 2))
+
+    def more_precise(self):
+        """There is nothing more precise."""
+        return False
+
+
+class SparseLeastNormModel:
+    """LSQR on sparse rows, centred implicitly; takes the same parameters as the other models."""
+
+    def __init__(self, problem, loss, exact):
+        X, n, p = problem.X, *problem.X.shape
+        self._root = np.sqrt(loss.weights)
+        self.mean = np.asarray(loss.weights @ X).ravel() if problem.fit_intercept else np.zeros(p)
+        self._exact = exact
+        self._rows = LinearOperator(
+            (n, p),
+            matvec=lambda d: self._root * (X @ d.ravel() - self.mean @ d.ravel()),
+            rmatvec=lambda r: (
+                X.T @ (self._root * r.ravel()) - self.mean * (self._root @ r.ravel())
+            ),
+            dtype=np.float64,
+        )
+        self._most_steps = 10 * min(n, p)
+
+    @classmethod
+    def fits(cls, problem, exact, cold):
+        """Sparse least squares without penalty."""
+        return problem.loss == "squared" and problem.l2 == 0.0 and exact.rows.sparse
+
+    def minimise(self, W, b, point, tol):
+        """The solution; see :class:`skkd.solvers._smooth._columns.ColumnModel`."""
+        if point is None:
+            point = self._exact.at(W, b)
+        move = self._step(point, 1e-15)
+        W = point.W + move[:, None]
+        return W, point.b - point.step - self.mean @ move
+
+    def _step(self, point, accuracy):
+        """Least-norm step to the minimiser from a point, to a relative accuracy."""
+        target = -point.R[0] / np.where(self._root > 0.0, self._root, 1.0)
+        return lsqr(
+            self._rows, target, atol=accuracy, btol=accuracy, conlim=0, iter_lim=self._most_steps
+        )[0]
+
+    def halfway(self, W, b, point):
+        """Between (W, b) and a point."""
+        return 0.5 * (W + point.W), 0.5 * (b + point.b)
+
+    def violation(self, point):
+        """Half the squared Newton decrement."""
+        image = self._rows.matvec(self._step(point, 1e-3))
+        return 0.5 * float(image @ image)
 
     def more_precise(self):
         """There is nothing more precise."""

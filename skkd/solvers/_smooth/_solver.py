@@ -9,7 +9,7 @@ An outer pass evaluates the objective in float64 and certifies its duality gap
   rows (:mod:`._columns`);
 - fewer: Newton's method or L-BFGS in the space of the rows (:mod:`._row_space`);
 - least squares without a penalty that determine no coefficients uniquely: a singular value
-  decomposition (:mod:`._least_norm`).
+  decomposition, or LSQR for sparse rows (:mod:`._least_norm`).
 """
 
 from contextlib import suppress
@@ -20,7 +20,7 @@ from ..._threads import single_blas_thread
 from .._linear_problem import CoefficientIterate, NotFiniteError
 from ._columns import ColumnModel
 from ._exact import Exact
-from ._least_norm import LeastNormModel
+from ._least_norm import LeastNormModel, SparseLeastNormModel
 from ._losses import make_loss
 from ._row_space import RowModel
 
@@ -61,8 +61,8 @@ class SmoothSolver:
         """Generator of iterates; see :func:`skkd.solvers._smooth.smooth_iterates`."""
         point = None
         if self.cold:
-            self.b, value = self.loss.constant(self.problem.fit_intercept)
-            yield self._report(value, np.inf)
+            self.b, self._null_value = self.loss.constant(self.problem.fit_intercept)
+            yield self._report(self._null_value, np.inf)
         else:
             with single_blas_thread():
                 point = self.exact.at(self.W, self.b)
@@ -82,7 +82,7 @@ class SmoothSolver:
                 return
 
     def _choose_model(self):
-        for kind in (LeastNormModel, RowModel):
+        for kind in (LeastNormModel, SparseLeastNormModel, RowModel):
             if kind.fits(self.problem, self.exact, self.cold):
                 with suppress(NotFiniteError):  # of columns whose squares overflow
                     return kind(self.problem, self.loss, self.exact)
@@ -92,8 +92,10 @@ class SmoothSolver:
         """Minimise the model and evaluate; go back halfway as long as the objective has risen."""
         W, b = self.model.minimise(self.W, self.b, point, tol)
         new = self.exact.at(W, b)
-        if point is None:
-            return new
+        if point is None:  # nothing to go back to but the start
+            if new.value <= self._null_value * (1.0 + 1e-13):
+                return new
+            point = self.exact.at(self.W, self.b)
         limit = point.value + 1e-13 * abs(point.value)
         for _ in range(_HALVINGS):
             if new.value <= limit:
