@@ -6,7 +6,14 @@ import numpy as np
 
 from ._working_set import WorkingSet, certified_gap, group_iterates, make_risk
 
-__all__ = ["coefficient_gap", "coefficient_path", "duality_gap", "is_smooth", "linear_descent", "null_value"]
+__all__ = [
+    "coefficient_gap",
+    "coefficient_path",
+    "duality_gap",
+    "is_smooth",
+    "linear_descent",
+    "null_value",
+]
 
 
 def linear_descent(problem, start=None, *, tol, working_set=True, acceleration="newton"):

@@ -77,9 +77,7 @@ class SparseLeastNormModel:
         self._rows = LinearOperator(
             (n, p),
             matvec=lambda d: self._root * (X @ d.ravel() - self.mean @ d.ravel()),
-            rmatvec=lambda r: (
-                X.T @ (self._root * r.ravel()) - self.mean * (self._root @ r.ravel())
-            ),
+            rmatvec=lambda r: X.T @ (self._root * r.ravel()) - self.mean * (self._root @ r.ravel()),
             dtype=np.float64,
         )
         self._most_steps = 10 * min(n, p)

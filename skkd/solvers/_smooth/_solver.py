@@ -20,6 +20,7 @@ from ..._threads import single_blas_thread
 from .._linear_problem import CoefficientIterate, NotFiniteError
 from ._columns import ColumnModel
 from ._exact import Exact
+from ._fallback import newton_points
 from ._least_norm import LeastNormModel, SparseLeastNormModel
 from ._losses import make_loss
 from ._row_space import RowModel
@@ -77,9 +78,24 @@ class SmoothSolver:
             self.index += 1
             status = None if point is None else self._verdict(point, new)
             self.W, self.b, point = new.W, new.b, new
+            estimate = new.gap if self.problem.l2 > 0.0 else violation
+            if status is not None and not self.loss.quadratic and not estimate <= tol:
+                yield from self._go_on(new, violation)
+                return
             yield self._report(new.value, new.gap, violation, status)
             if status is not None:
                 return
+
+    def _go_on(self, point, violation):
+        """From where the model stagnates, Newton's method in double precision."""
+        yield self._report(point.value, point.gap, violation)
+        for new in newton_points(self.exact, point):
+            with single_blas_thread():
+                violation = self.model.violation(new) if self.problem.l2 == 0.0 else np.nan
+            self.index += 1
+            self.W, self.b, point = new.W, new.b, new
+            yield self._report(new.value, new.gap, violation)
+        yield self._report(point.value, point.gap, violation, "stagnated")
 
     def _choose_model(self):
         for kind in (LeastNormModel, SparseLeastNormModel, RowModel):
