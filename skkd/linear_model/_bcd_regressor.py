@@ -163,7 +163,7 @@ class BCDRegressor(RegressorMixin, BlockDescentEstimator):
     >>> model = BCDRegressor(0.1, penalty="l1").fit(X, y)
     >>> model.active_set_.tolist()
     [0, 1, 2]
-    >>> model.dual_gap_ <= 1e-6 * np.var(y) / 2
+    >>> bool(model.dual_gap_ <= 1e-6 * np.var(y) / 2)
     True
     """
 

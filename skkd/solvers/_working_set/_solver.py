@@ -138,7 +138,7 @@ class WorkingSet:
         gap = self.gap if self.whole else np.inf
         violation = np.nan
         if self.gap == np.inf:  # no dual point: how far the optimality conditions have come
-            gap, violation = np.nan, self.value * self._relative_violation()
+            gap, violation = np.nan, self.scale * self._relative_violation()
         return CoefficientIterate(
             params, self.value, gap, violation, self.index, status, block=self.members
         )
