@@ -70,7 +70,8 @@ class SparseLeastNormModel:
     """LSQR on sparse rows, centred implicitly; takes the same parameters as the other models."""
 
     def __init__(self, problem, loss, exact):
-        X, n, p = problem.X, *problem.X.shape
+        X = problem.X
+        n, p = X.shape
         self._root = np.sqrt(loss.weights)
         self.mean = np.asarray(loss.weights @ X).ravel() if problem.fit_intercept else np.zeros(p)
         self._exact = exact
