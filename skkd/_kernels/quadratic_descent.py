@@ -66,12 +66,12 @@ def _minimiser(target, curvature, l1, lower, upper):
 
 
 @njit
-def support_system(G, q, w, m, l1, lower, upper, support, matrix, slope):
+def support_system(G, q, w, m, l1, lower, upper, ridge, support, matrix, slope):
     """Gather the Newton system of the coordinates that are free to move.
 
     Free are those off zero (where the L1 norm is smooth) and off the bounds. Fills `support` with
-    their indices, the leading block of `matrix` with their part of G and `slope` with the
-    gradient of the objective.
+    their indices, the beginning of the flat `matrix` with their part of G, row after row and with
+    `ridge` times its diagonal added, and `slope` with the gradient of the objective.
 
     Returns
     -------
@@ -88,7 +88,8 @@ def support_system(G, q, w, m, l1, lower, upper, support, matrix, slope):
     for a in range(size):
         row = support[a]
         for b in range(size):
-            matrix[a, b] = G[row, support[b]]
+            matrix[a * size + b] = G[row, support[b]]
+        matrix[a * size + a] *= 1.0 + ridge
     return size
 
 

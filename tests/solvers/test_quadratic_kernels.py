@@ -154,13 +154,20 @@ def test_sweeps_leave_columns_of_zeros_and_the_rest_of_the_buffers_alone():
 
 
 class TestSupportSystem:
-    def gather(self, quadratic, w):
+    def gather(self, quadratic, w, ridge=0.0):
         m = quadratic.m
-        support, matrix, slope = np.empty(m, dtype=np.int64), np.empty((m, m)), np.empty(m)
+        support, matrix, slope = np.empty(m, dtype=np.int64), np.empty(m * m), np.empty(m)
         size = kernels.support_system(
-            quadratic.gram, quadratic.q(w), w, m, *quadratic.limits, support, matrix, slope
+            quadratic.gram, quadratic.q(w), w, m, *quadratic.limits, ridge, support, matrix, slope
         )
-        return support[:size], matrix[:size, :size], slope[:size]
+        return support[:size], matrix[: size**2].reshape(size, size), slope[:size]
+
+    @every_case
+    def test_the_ridge_is_a_share_of_the_diagonal(self, case):
+        quadratic = Quadratic(seed=0, **CASES[case])
+        w = quadratic.start()
+        plain, ridged = (self.gather(quadratic, w, ridge)[1] for ridge in (0.0, 0.5))
+        assert_allclose(ridged - plain, np.diag(0.5 * plain.diagonal()), atol=1e-12)
 
     @every_case
     @every_seed

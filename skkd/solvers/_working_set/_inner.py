@@ -12,6 +12,7 @@ from ._anderson import SWEEPS, extrapolation_weights
 
 __all__ = ["GramQuadratic"]
 
+_LEAST_RIDGE = 1e-7  # share of the diagonal added to it before a factorisation
 _MAX_ROUNDS = 100  # of sweeps and a Newton step or an extrapolation
 
 
@@ -34,6 +35,7 @@ class GramQuadratic:
         self._kernels = kernels
         self._acceleration = acceleration
         self._problem = problem
+        self._ridge = _LEAST_RIDGE
         self.size = 0
         self.gram = np.empty((0, 0), dtype=np.float32)
 
@@ -151,35 +153,34 @@ class GramQuadratic:
         )
 
     def _newton(self, w, q):
-        matrix = self._system[: self.size**2].reshape(self.size, self.size)
-        k = self._kernels.support_system(
-            self.gram, q, w, self.size, *self._limits, self._support, matrix, self._slope
-        )
-        factor = _factor(matrix[:k, :k]) if k else None
+        factor, slope = self._factor(w, q)
         if factor is None:
             return
-        direction, _ = spotrs(factor, -self._slope[:k], lower=1)
+        support = self._support[: slope.size]
+        direction, _ = spotrs(factor, -slope, lower=1)
         self._kernels.bent_path(
-            self.gram,
-            q,
-            w,
-            self.size,
-            *self._limits,
-            self._support[:k],
-            direction.astype(float),
-            self._image,
+            self.gram, q, w, self.size, *self._limits, support, direction.astype(float), self._image
         )
 
+    def _factor(self, w, q):
+        """Cholesky factor of the free part of the Gram matrix, and the slope there.
 
-def _factor(matrix):
-    """Cholesky factor with a ridge as small as possible; None for a matrix that is not finite."""
-    diagonal = matrix.diagonal().copy()
-    ridge = 1e-7 * float(diagonal.mean())
-    for _ in range(5):
-        trial = matrix.T.copy(order="F")
-        trial[np.diag_indices_from(trial)] = diagonal + np.float32(ridge)
-        factor, info = spotrf(trial, lower=1, overwrite_a=1, clean=0)
-        if info == 0:
-            return factor
-        ridge *= 100.0
-    return None
+        The ridge is the smallest that served; where the support is larger than the rank it grows,
+        and it shrinks again from step to step. None for a matrix that is not finite.
+        """
+        for _ in range(5):
+            k = self._kernels.support_system(
+                self.gram, q, w, self.size, *self._limits, self._ridge,
+                self._support, self._system, self._slope,
+            )  # fmt: skip
+            if k == 0:
+                break
+            # Symmetric and contiguous: its transpose is what LAPACK wants, and overwrites.
+            matrix = self._system[: k * k].reshape(k, k).T
+            factor, info = spotrf(matrix, lower=1, overwrite_a=1, clean=0)
+            if info == 0:
+                self._ridge = max(0.1 * self._ridge, _LEAST_RIDGE)
+                return factor, self._slope[:k]
+            self._ridge *= 100.0
+        self._ridge = _LEAST_RIDGE
+        return None, None
