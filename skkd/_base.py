@@ -4,8 +4,11 @@ A linear classifier of skkd has ``coef_`` of shape (1, p) and one logit for two 
 and K logits otherwise. The mixins here turn those into decisions; subclasses only fit.
 """
 
+import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._backend import (
@@ -14,11 +17,13 @@ from ._backend import (
     expit_pair,
     float_dtypes,
     input_namespace,
+    is_numpy,
     log_softmax,
     move_to,
     namespace,
     softplus_pair,
 )
+from ._threads import matmul_rows
 
 __all__ = ["LinearClassifierMixin", "LogitClassifierMixin", "SkkdEstimator"]
 
@@ -78,6 +83,8 @@ class SkkdEstimator(CallbackSupportMixin, BaseEstimator):
 class LinearClassifierMixin(ClassifierMixin):
     """Decisions from ``coef_``, ``intercept_`` and ``classes_``."""
 
+    _accept_sparse: tuple | bool = ("csr", "csc")
+
     def decision_function(self, X):
         """Logits of samples.
 
@@ -120,18 +127,39 @@ class LinearClassifierMixin(ClassifierMixin):
         return move_to(labels, xp=xp, device=device)
 
     def _logits(self, X, method):
+        X = self._checked(X, method)
+        with np.errstate(invalid="ignore"):
+            Z = self._linear(X)
+        self._refuse_not_finite(X, Z)
+        return Z
+
+    def _linear(self, X):
+        """Logits of rows that have been checked."""
+        return rows_product(X, self.coef_.T) + self.intercept_
+
+    def _refuse_not_finite(self, X, Z):
+        """Raise if X holds NaN or infinity: the logits show it, and are fewer than its entries."""
+        if not sparse.issparse(X) and not bool(namespace(Z).all(namespace(Z).isfinite(Z))):
+            assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
+
+    def _checked(self, X, method):
+        """Rows to decide on, in the array library they were given in; dense ones may hold NaN."""
         check_is_fitted(self)
         check_same_namespace(X, self, attribute="coef_", method=method)
         xp, _, device = input_namespace(X)
-        X = validate_data(
-            self, X, reset=False, accept_sparse=["csr", "csc"], dtype=float_dtypes(xp, device)
+        return validate_data(
+            self,
+            X,
+            reset=False,
+            accept_sparse=self._accept_sparse,
+            dtype=float_dtypes(xp, device),
+            ensure_all_finite=sparse.issparse(X),
         )
-        return X @ self.coef_.T + self.intercept_
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.array_api_support = True
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = bool(self._accept_sparse)
         return tags
 
 
@@ -176,6 +204,11 @@ class LogitClassifierMixin(LinearClassifierMixin):
             up, down = softplus_pair(Z[:, 0])
             return namespace(Z).stack([-up, -down], axis=1)
         return log_softmax(Z)
+
+
+def rows_product(X, V):
+    """``X @ V``, by blocks of rows where X is a dense NumPy array."""
+    return matmul_rows(X, V) if is_numpy(X) and not sparse.issparse(X) else X @ V
 
 
 def linear_attributes(W, fit_intercept, *, center):

@@ -10,9 +10,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["blas_threads", "run_in_threads", "single_blas_thread"]
+__all__ = ["blas_threads", "matmul_rows", "run_in_threads", "single_blas_thread"]
+
+# Below this many bytes of X a product is left to BLAS; above it, blocks of rows go to workers.
+_SMALL_BYTES = 2**23
+_BLOCK_BYTES = 2**21
 
 
 class _State:
@@ -81,6 +86,26 @@ def run_in_threads(function, items, n_threads):
         for other in others:
             other.result()
     return results
+
+
+def matmul_rows(X, V):
+    """``X @ V`` for dense NumPy X of many rows and V of few columns.
+
+    BLAS shares products among threads as if both factors were large; for such shapes two of its
+    threads were slower than one, and blocks of rows on two workers twice as fast.
+    """
+    if X.nbytes <= _SMALL_BYTES:
+        return X @ V
+    n_threads = blas_threads()
+    rows = max(_BLOCK_BYTES // (X.shape[1] * X.itemsize), 1)
+    out = np.empty((X.shape[0], V.shape[1]), dtype=np.result_type(X, V))
+
+    def multiply(low):
+        np.matmul(X[low : low + rows], V, out=out[low : low + rows])
+
+    with single_blas_thread():
+        run_in_threads(multiply, range(0, X.shape[0], rows), n_threads)
+    return out
 
 
 def _pool():

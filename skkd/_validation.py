@@ -10,7 +10,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ._backend import float_dtypes, input_namespace, is_numpy, move_to, namespace, to_numpy
 
-__all__ = ["ClassificationData", "validate_classification"]
+__all__ = ["ClassificationData", "class_codes", "validate_classification"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,6 @@ def validate_classification(
         negative or all zero.
     """
     xp, _, device = input_namespace(X)
-    xp_y, _, _ = input_namespace(y)
     X, y = validate_data(
         estimator,
         X,
@@ -85,8 +84,7 @@ def validate_classification(
         dtype=float_dtypes(xp, device),
         ensure_all_finite=ensure_all_finite,
     )
-    check_classification_targets(y)
-    classes, codes = xp_y.unique_inverse(y)
+    classes, codes = class_codes(y)
     codes = move_to(codes, xp=xp, device=device)
     if sample_weight is not None:
         sample_weight = _check_sample_weight(
@@ -102,6 +100,27 @@ def validate_classification(
             f"but the data contains only one class: {_shown(classes)}. Check how y was selected"
         )
     return ClassificationData(X, codes, sample_weight, classes)
+
+
+def class_codes(y):
+    """Sorted labels, and the position of each entry of `y` among them.
+
+    Raises
+    ------
+    ValueError
+        If `y` holds no classes but, say, real numbers.
+    """
+    if isinstance(y, np.ndarray) and y.dtype.kind in "iu" and y.size:
+        low = int(y.min())
+        extent = int(y.max()) - low
+        if extent < y.size:  # counting beats sorting, and integers are always classes
+            steps = y.astype(np.int64) - low
+            present = np.bincount(steps, minlength=extent + 1) > 0
+            found = np.flatnonzero(present)
+            if 2 * found.size <= y.size:  # else the check has something to say
+                return (found + low).astype(y.dtype), (np.cumsum(present) - 1)[steps]
+    check_classification_targets(y)
+    return input_namespace(y)[0].unique_inverse(y)
 
 
 def _drop_weightless(classes, codes, sample_weight):

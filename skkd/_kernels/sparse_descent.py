@@ -18,7 +18,7 @@ __all__ = ["bent_path", "conjugate_gradients", "coordinate_sweeps"]
 
 @njit
 def coordinate_sweeps(
-    values, rows, starts, sums, means, norms, residual, offset, w,
+    values, rows, starts, sums, means, curvatures, residual, offset, w,
     l1, l2, lower, upper, n_sweeps, tol,
 ):  # fmt: skip
     """Sweep over the coordinates; every fifth sweep, the last included, visits those at zero too.
@@ -42,7 +42,7 @@ def coordinate_sweeps(
             switches = 0
         for j in range(w.shape[0]):
             old = w[j]
-            curvature = norms[j]
+            curvature = curvatures[j]
             if (old == 0.0 and not whole) or curvature <= 0.0:
                 continue
             begin, end = starts[j], starts[j + 1]

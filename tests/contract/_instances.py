@@ -15,6 +15,7 @@ from skkd.linear_model import (
     LogisticRegressionGD,
     MaxMarginGD,
 )
+from skkd.naive_bayes import SharedVarianceGaussianNB
 from skkd.semi_supervised import HarmonicLabelPropagation
 from tests._discovery import all_estimators
 
@@ -93,6 +94,10 @@ INSTANCES = {
         MaxMarginGD(),
         MaxMarginGD(momentum=False, fit_intercept=False),
     ],
+    SharedVarianceGaussianNB: [
+        SharedVarianceGaussianNB(),
+        SharedVarianceGaussianNB(smoothing="relative", ddof="K"),
+    ],
     HarmonicLabelPropagation: [
         HarmonicLabelPropagation(),
         HarmonicLabelPropagation("rbf", solver="direct"),
@@ -116,13 +121,16 @@ MAX_ITER = 100
 
 def instances():
     """Every instance under test: at least one of every public estimator, with short runs."""
-    found = []
-    for cls in all_estimators():
-        for estimator in INSTANCES.get(cls) or [cls()]:
-            if "max_iter" in estimator.get_params():
-                estimator = clone(estimator).set_params(max_iter=MAX_ITER)
-            found.append(estimator)
-    return found
+    listed = [model for cls in all_estimators() for model in INSTANCES.get(cls) or [cls()]]
+    return [shortened(model, MAX_ITER) for model in listed]
+
+
+def shortened(estimator, max_iter):
+    """A clone with fewer iterations, where the estimator makes any."""
+    estimator = clone(estimator)
+    if "max_iter" in estimator.get_params():
+        estimator.set_params(max_iter=max_iter)
+    return estimator
 
 
 def expected_failures(estimator):

@@ -22,7 +22,7 @@ from sklearn.utils._array_api import move_estimator_to
 from skkd._backend import numpy_namespace, to_numpy
 from skkd.linear_model import BatchPerceptron, LogisticRegressionGD, MaxMarginGD
 from tests._discovery import all_estimators
-from tests.contract._instances import instances
+from tests.contract._instances import instances, shortened
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -33,7 +33,7 @@ MODELS = instances()
 
 
 def short(cls, **params):
-    return cls(max_iter=20, **params)
+    return shortened(cls(**params), 20)
 
 
 def pipeline(cls, **params):
@@ -220,7 +220,7 @@ class TestMetadata:
 
 @pytest.mark.parametrize("cls", all_estimators(), ids=lambda cls: cls.__name__)
 def test_representation_links_to_the_documentation(cls):
-    html = short(cls).fit(X, y)._repr_html_()
+    html = cls().fit(X, y)._repr_html_()
     module = ".".join(cls.__module__.split(".")[:2])
     assert f"https://skkd.readthedocs.io/en/stable/generated/{module}.{cls.__name__}.html" in html
 

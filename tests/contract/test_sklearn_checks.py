@@ -15,7 +15,13 @@ from sklearn.utils.estimator_checks import estimator_checks_generator, parametri
 
 from skkd._backend import to_numpy
 from tests._discovery import all_estimators
-from tests.contract._instances import INSTANCES, NOT_FOR_CHECKS, expected_failures, instances
+from tests.contract._instances import (
+    INSTANCES,
+    NOT_FOR_CHECKS,
+    expected_failures,
+    instances,
+    shortened,
+)
 
 # The checks use data that no line separates and cut max_iter down to 5 or so.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -126,7 +132,7 @@ def test_values_agree_with_numpy(estimator, namespace, device_name, dtype_name):
     if _cupy_without_device(namespace):
         pytest.skip("cupy is installed but there is no CUDA device")
     xp, device = _array_api_for_tests(namespace, device_name, dtype_name)
-    estimator = clone(estimator).set_params(max_iter=20)
+    estimator = shortened(estimator, 20)
     X, y = make_classification(n_samples=30, n_features=10, random_state=42)
     X = X.astype(dtype_name or "float64")
     expected = clone(estimator).fit(X, y)
@@ -137,4 +143,4 @@ def test_values_agree_with_numpy(estimator, namespace, device_name, dtype_name):
     # 2e-3 in float32: rounding of 6e-8 that large steps have multiplied by a few thousand.
     tolerance = 2e-3 if dtype_name == "float32" else 1e-10
     assert np.abs(logits - expected_logits).max() <= tolerance * np.abs(expected_logits).max()
-    assert fitted.n_iter_ == expected.n_iter_
+    assert getattr(fitted, "n_iter_", None) == getattr(expected, "n_iter_", None)
