@@ -120,7 +120,8 @@ def class_codes(y):
             if 2 * found.size <= y.size:  # else the check has something to say
                 return (found + low).astype(y.dtype), (np.cumsum(present) - 1)[steps]
     check_classification_targets(y)
-    return input_namespace(y)[0].unique_inverse(y)
+    xp, _, _ = input_namespace(y)
+    return xp.unique_inverse(y)
 
 
 def _drop_weightless(classes, codes, sample_weight):

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn import config_context
+from sklearn.base import clone
 
 from skkd.datasets import make_separable
 from skkd.losses import Target
+from skkd.naive_bayes import SharedVarianceGaussianNB, class_moments
 from skkd.objectives import LinearObjective
 from skkd.solvers import averaged, best, errors, first_hit, gradient_descent, run
 
@@ -172,3 +174,32 @@ def estimator_data(n_classes):
     top = np.sort(Z, axis=1)
     kept = top[:, 2] - top[:, 1] > 0.4
     return X[kept][:90], Z[kept][:90].argmax(axis=1)
+
+
+def same_naive_bayes(lib, n_classes):
+    """One fit, a stream of parts, densities, and rows far from the origin."""
+    X, y = estimator_data(n_classes)
+    weights = np.random.default_rng(0).integers(0, 3, len(y)).astype(float)
+    model = SharedVarianceGaussianNB(ddof="K", smoothing="relative")
+    same_estimator(lib, model, n_classes)
+    expected = clone(model).fit(X, y, sample_weight=weights)
+    with config_context(array_api_dispatch=True):
+        streamed = clone(model)
+        for part in (slice(0, 30), slice(30, None)):
+            parts = lib(X[part]), lib(y[part])
+            streamed.partial_fit(*parts, classes=np.unique(y), sample_weight=lib(weights[part]))
+        total = sum(
+            class_moments(lib(X[i::2]), lib(y[i::2]), sample_weight=lib(weights[i::2]))
+            for i in (0, 1)
+        )
+        merged = clone(model).fit_moments(total)
+        for fitted in (streamed, merged):
+            for name in ("theta_", "var_", "class_prior_", "coef_", "intercept_"):
+                close(lib.get(getattr(fitted, name)), getattr(expected, name), lib)
+        joint = streamed.predict_joint_log_proba(lib(X))
+        close(lib.get(joint), expected.predict_joint_log_proba(X), lib, 1e-9)
+        far = lib(lib.get(lib(X + 1e4)))
+        moved = clone(model).fit(far, lib(y))
+        scores = lib.get(moved.predict_proba(far))
+    near = np.asarray(lib.get(lib(X + 1e4)), dtype=np.float64) - 1e4
+    close(scores, clone(model).fit(near, y).predict_proba(near), lib, 1e-9)

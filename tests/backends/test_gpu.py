@@ -9,7 +9,14 @@ from skkd.linear_model import BatchPerceptron, LogisticRegressionGD, MaxMarginGD
 from skkd.solvers import Constant, Limit, LogisticRisk, Normalized, lbfgs, newton
 from tests.losses._cases import BINARY, CASES, CLASSIFICATION, MULTICLASS, VALUES
 
-from ._agreement import library, same_estimator, same_path, same_solution, same_stop
+from ._agreement import (
+    library,
+    same_estimator,
+    same_naive_bayes,
+    same_path,
+    same_solution,
+    same_stop,
+)
 
 pytestmark = pytest.mark.gpu
 
@@ -88,3 +95,9 @@ def test_estimators(model, n_classes, double):
 def test_max_margin_gd(n_classes, double):
     model = MaxMarginGD(tol=0.05)
     same_estimator(double, model, n_classes, integers=("n_iter_", "separated_"), tol=1e-8)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_naive_bayes(n_classes, double, single):
+    same_naive_bayes(double, n_classes)
+    same_naive_bayes(single, n_classes)
