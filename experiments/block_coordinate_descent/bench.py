@@ -13,6 +13,8 @@ processes (:mod:`bench_worker`), settings (:mod:`bench_scout`), times (:mod:`ben
 processes (:mod:`bench_fresh`).
 """
 
+import sys
+
 from experiments.block_coordinate_descent import bench_fresh
 from experiments.block_coordinate_descent.bench_race import Race, details, means, summary
 from experiments.block_coordinate_descent.bench_rows import QUICK, ROWS
@@ -29,7 +31,7 @@ def run(quick, only=PARTS):
     with Race(quick) as race:
         for part in only:
             if part in grid:
-                rows = [row for spec in grid[part] for row in race.rows(spec)]
+                rows = _rows(race, part, grid[part])
                 yield summary(f"{part}: time to an accuracy", rows)
                 yield means(f"{part}: geometric means", rows)
                 yield details(f"{part}: every method", rows)
@@ -37,3 +39,12 @@ def run(quick, only=PARTS):
                 yield bench_fresh.overhead(quick)
             else:
                 yield FRESH[part](quick)
+
+
+def _rows(race, part, specs):
+    """Rows of all problems; a part takes up to an hour, so that its progress is told."""
+    rows = []
+    for done, spec in enumerate(specs, start=1):
+        rows += race.rows(spec)
+        print(f"{part}: {done} of {len(specs)} problems done", file=sys.stderr, flush=True)
+    return rows
