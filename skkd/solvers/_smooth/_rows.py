@@ -123,6 +123,7 @@ class SparseRows(_Rows):
         self.chunks = [slice(None)]
         self._slices = self._cut()
         self._columns = [self._view(X.data, columns) for columns in self._slices]
+        self._transposed = [columns.T for columns in self._columns]  # each costs 0.1 ms to make
 
     def logits(self, V):
         """``V.T @ A.T`` for V of shape (p, k)."""
@@ -134,7 +135,7 @@ class SparseRows(_Rows):
     def pullback(self, R):
         """``A.T @ R.T``, shape (p, k)."""
         R = R[0] if R.shape[0] == 1 else np.ascontiguousarray(R.T)
-        G = np.concatenate(self._each_column(lambda i: self._columns[i].T @ R))
+        G = np.concatenate(self._each_column(lambda i: self._transposed[i] @ R))
         return G[:, None] if R.ndim == 1 else G
 
     def weighted_gram(self, curvature, stride=1):
@@ -150,7 +151,9 @@ class SparseRows(_Rows):
 
     def row_squares(self):
         """Squared norms of the rows."""
-        return np.bincount(self.X.indices, self.X.data.astype(float) ** 2, self.shape[0])
+        squares = self.X.data.astype(float) ** 2  # summed by a product: bincount is slower
+        whole = slice(0, self.shape[1])
+        return self._view(squares, whole) @ np.ones(self.shape[1])
 
     def part(self, stride):
         """Every `stride`-th row, copied."""
