@@ -1,12 +1,12 @@
 r"""
-==============================================
+===============================================
 Where logistic regression overtakes naive Bayes
-==============================================
+===============================================
 
-Naive Bayes learns each feature by itself and is soon as good as it will ever be. Logistic regression
-has to find a direction among all features, needs more samples, and ends up better. On handwritten
-digits the two learning curves cross at about 50 samples. How much of that is due to the penalty that
-logistic regression happens to have is shown in the second figure.
+Naive Bayes learns each feature by itself and is soon as good as it will ever be. Logistic
+regression has to find a direction among all features, needs more samples, and ends up better. On
+handwritten digits the two learning curves cross at about 50 samples. How much of that is due to
+the penalty that logistic regression happens to have is shown in the second figure.
 """
 
 # %%
@@ -45,7 +45,7 @@ crossing = crossing_point(curves, *curves.names, random_state=0)
 low, high = crossing.interval
 print(f"They cross at {crossing.crossing:.0f} samples (95 % interval {low:.0f} to {high:.0f}).")
 
-display = LearningCurveComparisonDisplay.from_result(curves)
+display = LearningCurveComparisonDisplay.from_result(curves, crossing=crossing)
 display.figure_.set_size_inches(7, 4.5)
 display.ax_.set_title("Handwritten digits: two regimes")
 plt.show()
@@ -66,7 +66,7 @@ curves = compare_learning_curves(
     X,
     y,
     train_sizes=sizes[:-1],
-    n_repeats=20,
+    n_repeats=10,
     scaler=MinMaxScaler(),
     random_state=0,
 )

@@ -69,12 +69,10 @@ def make_shared_variance_mixture(
         Number of columns p.
     n_classes : int >= 2, default=2
         Number of classes K.
-    means : {"doubling"} or array-like of shape (n_classes,) or (n_classes, n_features), \
-            default="doubling"
+    means : "doubling" or array-like of shape (K,) or (K, p), default="doubling"
         Class means: -1, 1, 2, 4, ..., 2 ** (K - 2) times the vector of ones; other multiples of
         it; or the means themselves.
-    covariance : {"easy", "correlated"} or array-like of shape (n_features,) or \
-            (n_features, n_features), default="easy"
+    covariance : {"easy", "correlated"} or array-like of shape (p,) or (p, p), default="easy"
         Common to the classes. "easy" is diagonal: the first p // 2 variances are p, the others 1.
         "correlated" has these variances and the correlation `correlation` between any two
         features, see Notes. An array holds variances or is the positive definite matrix.

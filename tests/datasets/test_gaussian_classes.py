@@ -114,9 +114,10 @@ class TestErrors:
         classes = SharedCovarianceGaussians([[-30.0], [30.0]], [1.0])
         assert classes.bayes_error() == pytest.approx(norm.sf(30.0), rel=1e-12)
 
-    @pytest.mark.parametrize("n_classes", [3, 4, 7])
-    def test_any_rule_against_a_large_sample(self, n_classes):
-        classes = some_classes(n_classes, seed=n_classes)
+    @pytest.mark.parametrize(("n_classes", "p"), [(3, 5), (4, 5), (7, 5), (3, 2), (5, 3), (7, 2)])
+    def test_any_rule_against_a_large_sample(self, n_classes, p):
+        """With few features the scores are dependent: their joint distribution is singular."""
+        classes = some_classes(n_classes, p, seed=n_classes)
         rng = np.random.default_rng(n_classes)
         coef, intercept = classes.bayes_rule()
         coef = coef + 0.2 * rng.standard_normal(coef.shape)
@@ -126,9 +127,9 @@ class TestErrors:
         deviation = np.sqrt(exact * (1 - exact) / len(y))
         assert abs(observed - exact) < 4 * deviation + 1e-4 * exact
 
-    @pytest.mark.parametrize(("n_classes", "p"), [(3, 2), (3, 5), (5, 3), (6, 8), (7, 2)])
+    @pytest.mark.parametrize(("n_classes", "p"), [(3, 2), (3, 5), (4, 3), (6, 8)])
     def test_any_rule_against_scipy(self, n_classes, p):
-        """With p = 2, 3 the scores are dependent: their joint distribution is singular."""
+        """Scipy's points are random, its accuracy about 1e-6 for a regular covariance."""
         classes = some_classes(n_classes, p, seed=n_classes)
         coef, intercept = classes.bayes_rule()
         coef = coef + 0.2 * np.random.default_rng(0).standard_normal(coef.shape)
@@ -141,13 +142,12 @@ class TestErrors:
                 lead,
                 np.zeros(n_classes - 1),
                 rows @ classes.covariance @ rows.T,
-                allow_singular=True,
                 abseps=1e-6,
                 releps=1e-6,
                 maxpts=100_000,
             )
         found = classes.rule_error(coef, intercept)
-        assert found == pytest.approx(1 - right, rel=3e-4, abs=3e-5)
+        assert found == pytest.approx(1 - right, rel=2e-4, abs=1e-5)
 
     @pytest.mark.parametrize("spread", [0.5, 2.5, 6.0])
     def test_tolerance_is_kept(self, spread):
