@@ -94,7 +94,7 @@ def test_search_spares_most_of_a_long_grid():
         return (1000 / m) ** 4 * 0.01 * math.exp(0.02 * rng.standard_normal())
 
     found = samples.first_below(excess, 0.01, 4, 5, 100_000)
-    assert 970 <= found["needed"] <= 1010
+    assert 970 <= found["needed"] <= 1030
     assert len(found["seen"]) < 40
 
 
@@ -249,6 +249,7 @@ def test_file_of_the_user_is_run(tmp_path, name):
     assert {tuple(one.get("train_sizes", ())) for one in ours} == {(20, 50, 100), ()}
     frame = pd.DataFrame([{**one, **STUDY.run(one)} for one in ours])
     found = verdicts(frame)
+    assert [one.trace for one in found.values() if one.trace] == []
     assert found["regimes-embeddings"].status in ("holds", "does not hold")
     assert found["regimes-embeddings-tuned"].status in ("holds", "does not hold")
     assert sets.load("embeddings", path)[0].dtype == np.float64
@@ -406,10 +407,12 @@ def _shortened(one):
 
 def _is_small(one):
     if one["part"] == "samples":
-        n_runs = 1 if one["method"] == "minimum:1" else 2
+        n_runs = {"naive_bayes": 3, "logistic:1": 2, "minimum:1": 1}[one["method"]]
         return one["n_classes"] == 2 and one["n"] < 1000 and one["seed"] < n_runs
-    if one["part"] in ("real", "diagnostics"):
-        return one["set"] == "wine" and one.get("seed", 0) < 2 or one.get("n") == 100
+    if one["part"] == "real":
+        return one["set"] == "wine" and one["seed"] < 2
+    if one["part"] == "diagnostics":
+        return one["set"] in ("wine", "digits") or one.get("n") in (100, 200)
     if one["part"] == "population":
-        return one["seed"] < 2
+        return one["seed"] < 3
     return True
