@@ -23,7 +23,7 @@ from ._backend import (
     namespace,
     softplus_pair,
 )
-from ._threads import matmul_rows
+from ._threads import affine_rows
 
 __all__ = ["LinearClassifierMixin", "LogitClassifierMixin", "SkkdEstimator"]
 
@@ -135,7 +135,7 @@ class LinearClassifierMixin(ClassifierMixin):
 
     def _linear(self, X):
         """Logits of rows that have been checked."""
-        return rows_product(X, self.coef_.T) + self.intercept_
+        return linear_scores(X, self.coef_.T, self.intercept_)
 
     def _refuse_not_finite(self, X, Z):
         """Raise if X holds NaN or infinity: the logits show it, and are fewer than its entries."""
@@ -206,9 +206,10 @@ class LogitClassifierMixin(LinearClassifierMixin):
         return log_softmax(Z)
 
 
-def rows_product(X, V):
-    """``X @ V``, by blocks of rows where X is a dense NumPy array."""
-    return matmul_rows(X, V) if is_numpy(X) and not sparse.issparse(X) else X @ V
+def linear_scores(X, V, offset):
+    """``X @ V + offset``, by blocks of rows where X is a dense NumPy array."""
+    dense = is_numpy(X) and not sparse.issparse(X)
+    return affine_rows(X, V, offset) if dense else X @ V + offset
 
 
 def linear_attributes(W, fit_intercept, *, center):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["blas_threads", "matmul_rows", "run_in_threads", "single_blas_thread"]
+__all__ = ["affine_rows", "blas_threads", "run_in_threads", "single_blas_thread"]
 
 # Below this many bytes of X a product is left to BLAS; above it, blocks of rows go to workers.
 _SMALL_BYTES = 2**23
@@ -88,20 +88,23 @@ def run_in_threads(function, items, n_threads):
     return results
 
 
-def matmul_rows(X, V):
-    """``X @ V`` for dense NumPy X of many rows and V of few columns.
+def affine_rows(X, V, offset):
+    """``X @ V + offset`` for dense NumPy X of many rows and V of few columns.
 
-    BLAS shares products among threads as if both factors were large; for such shapes two of its
-    threads were slower than one, and blocks of rows on two workers twice as fast.
+    BLAS shares products among threads as if both factors were large, and for such shapes two of
+    its threads can be slower than one. Here blocks of rows are shared, and the offset is added
+    while a block is in cache.
     """
     if X.nbytes <= _SMALL_BYTES:
-        return X @ V
+        return X @ V + offset
     n_threads = blas_threads()
     rows = max(_BLOCK_BYTES // (X.shape[1] * X.itemsize), 1)
-    out = np.empty((X.shape[0], V.shape[1]), dtype=np.result_type(X, V))
+    out = np.empty((X.shape[0], V.shape[1]), dtype=np.result_type(X, V, offset))
 
     def multiply(low):
-        np.matmul(X[low : low + rows], V, out=out[low : low + rows])
+        block = out[low : low + rows]
+        np.matmul(X[low : low + rows], V, out=block)
+        block += offset
 
     with single_blas_thread():
         run_in_threads(multiply, range(0, X.shape[0], rows), n_threads)

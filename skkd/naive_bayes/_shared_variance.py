@@ -31,7 +31,7 @@ from .._backend import (
     namespace,
     to_numpy,
 )
-from .._base import LogitClassifierMixin, SkkdEstimator, rows_product
+from .._base import LogitClassifierMixin, SkkdEstimator, linear_scores
 from .._validation import validate_classification
 from ._moments import ClassMoments, encode, measure, sorted_classes
 
@@ -356,7 +356,7 @@ class SharedVarianceGaussianNB(LogitClassifierMixin, SkkdEstimator):
     def _linear(self, X):
         """Scores up to what is common to all classes."""
         if not self._center_first:
-            return rows_product(X, self._weights.T) + self._offsets
+            return linear_scores(X, self._weights.T, self._offsets)
         if not is_numpy(X):
             return (X - self._center) @ self._weights.T + self._offsets
         Z = np.empty((X.shape[0], self._weights.shape[0]), dtype=np.result_type(X, self._weights))
