@@ -73,7 +73,13 @@ def test_logistic_regression(layout, penalty, n_classes, weight):
 def test_l1_logistic_regression_of_liblinear(layout):
     X, y = classification(seed=6)
     peer = LogisticRegression(
-        C=1.0 / (0.02 * 60), l1_ratio=1, solver="liblinear", fit_intercept=False, tol=1e-10
+        C=1.0 / (0.02 * 60),
+        l1_ratio=1,
+        solver="liblinear",
+        fit_intercept=False,
+        tol=1e-10,
+        max_iter=100_000,
+        random_state=0,
     )
     peer.fit(X, y)
     ours = BCDClassifier(0.02, penalty="l1", fit_intercept=False, tol=1e-12).fit(layout(X), y)
@@ -86,7 +92,13 @@ def test_squared_hinge_of_liblinear(penalty):
     # Their squared hinge is twice ours.
     C = 1.0 / (2 * 0.05 * 60)
     peer = LinearSVC(
-        penalty=penalty, C=C, dual=False, fit_intercept=False, tol=1e-10, max_iter=100_000
+        penalty=penalty,
+        C=C,
+        dual=False,
+        fit_intercept=False,
+        tol=1e-10,
+        max_iter=100_000,
+        random_state=0,
     )
     peer.fit(X, y)
     ours = BCDClassifier(
