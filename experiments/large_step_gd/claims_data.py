@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from experiments._harness import Claim, Outcome
+from experiments._harness.parts import of_part, pick
 
-from .tables import FILE_NEEDED, column, counts, label, of_part, pick, whole
+from .tables import FILE_NEEDED, column, counts, label, whole
 
 _REAL = ["mnist", "mnist 5000", "fashion_mnist", "cifar10"]
 _KEYS = ["set", "ratio", "seed"]

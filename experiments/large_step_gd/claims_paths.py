@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from experiments._harness import Claim, Outcome
+from experiments._harness.parts import of_part, pick
 
-from .tables import column, counts, label, of_part, pick
+from .tables import column, counts, label
 
 
 @of_part("trajectory")

@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from experiments._harness import Claim, Outcome
+from experiments._harness.parts import of_part, pick
 
-from .tables import column, counts, label, of_part, pick, whole
+from .tables import column, counts, label, whole
 
 _TABLE_STEPS = (100.0, 10.0, 1.0, 0.1)
 

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pandas as pd
 
+from experiments._harness.parts import part, pick
+
 from . import style
-from .tables import column, part, pick
+from .tables import column
 
 _FIRST_ITERATES = ((1, "one row wrong", style.VERMILION), (2, "separates", style.BLUE))
 

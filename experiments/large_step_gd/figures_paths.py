@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
+from experiments._harness.parts import part, pick
+
 from . import style
-from .tables import part, pick
 
 _PANELS = (
     ("accuracy", "training accuracy", "linear"),

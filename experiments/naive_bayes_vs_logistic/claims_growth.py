@@ -3,9 +3,10 @@
 import numpy as np
 
 from experiments._harness import Claim, Outcome
+from experiments._harness.parts import of_part, pick
 
 from . import authors
-from .tables import classes_of, exponent, growth, of_part, pick, span
+from .tables import classes_of, exponent, growth, span
 
 _UNREACHED = "fewer than three n in the results"
 

@@ -3,11 +3,12 @@
 import numpy as np
 
 from experiments._harness import Claim, Outcome
+from experiments._harness.parts import of_part, part, pick
 from skkd.model_selection import crossing_point, samples_to_reach
 
 from . import authors
 from .files import NAME as EMBEDDINGS
-from .tables import learning_curves, of_part, part, pick, two_regimes
+from .tables import learning_curves, two_regimes
 
 _FILE_NEEDED = f"not measured: give the file, --data {EMBEDDINGS}=FILE.npz"
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from experiments._harness import Claim, Outcome
+from experiments._harness.parts import of_part, pick
 
 from .diagnostics import TINY
-from .tables import of_part, pick
 
 _ROUNDING = 1e-9
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from experiments._harness.parts import part
 from skkd.model_selection import crossing_point
 
 from . import style
-from .tables import learning_curves, part
+from .tables import learning_curves
 
 _METHODS = ("naive_bayes", "logistic:1", "tuned")
 

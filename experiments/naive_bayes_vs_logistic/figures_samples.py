@@ -3,8 +3,10 @@
 import numpy as np
 from scipy.stats import t
 
+from experiments._harness.parts import part, pick
+
 from . import authors, style
-from .tables import classes_of, growth, part, pick
+from .tables import classes_of, growth
 
 _METHODS = ("naive_bayes", "logistic:1", "minimum:1")
 # The model that the theory names, and the other one to set against it.

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from experiments._harness.parts import part, pick
 from skkd.metrics import logistic_h_consistency_bound
 
 from . import style
 from .consistency import LEARNERS
 from .diagnostics import PERCENTILES
-from .tables import part, pick
 
 _QUANTITIES = (
     ("variances", "variances"),
