@@ -243,6 +243,8 @@ class SharedVarianceGaussianNB(LogitClassifierMixin, SkkdEstimator):
         self.n_features_in_ = moments.n_features
         if moments.feature_names is not None:
             self.feature_names_in_ = moments.feature_names
+        elif hasattr(self, "feature_names_in_"):  # of an earlier fit
+            del self.feature_names_in_
         self._learn(moments, moments.means.dtype)
         return self
 
@@ -310,11 +312,13 @@ class SharedVarianceGaussianNB(LogitClassifierMixin, SkkdEstimator):
     def _learn(self, moments, dtype):
         """Set all attributes from the moments of the data."""
         xp = namespace(moments.means)
+        # First what may fail: a batch that is refused leaves the model as it was.
+        prior, variance = self._class_prior(moments), self._feature_variance(moments)
+        self._warn_of_constants(moments)
+        self._prior, self._variance = prior, variance
         self.classes_, self.n_samples_seen_ = moments.classes, moments.n_samples
         self.class_count_, self._means = moments.counts, moments.means
         self._scatter = moments.scatter
-        self._prior, self._variance = self._class_prior(moments), self._feature_variance(moments)
-        self._warn_of_constants(moments)
         self.class_prior_ = xp.astype(self._prior, dtype)
         self.theta_ = xp.astype(moments.means, dtype)
         self.var_ = xp.astype(self._variance, dtype)

@@ -1,7 +1,15 @@
-"""Estimators and scores that show what they were given."""
+"""Estimators and scores that show what they were given, and a comparison of two real ones."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import load_iris
+from sklearn.neighbors import KNeighborsClassifier
+
+from skkd.model_selection import compare_learning_curves
+from skkd.naive_bayes import SharedVarianceGaussianNB
+
+IRIS, SPECIES = load_iris(return_X_y=True)
+PAIR = {"nb": SharedVarianceGaussianNB(), "knn": KNeighborsClassifier(3)}
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
@@ -32,3 +40,10 @@ def numbered_rows(n_samples, n_classes=3, n_features=2):
     X[:, 0] = np.arange(n_samples)
     y = np.random.RandomState(1).permutation(np.arange(n_samples) % n_classes)
     return X, y
+
+
+def compare(estimators=PAIR, X=IRIS, y=SPECIES, **options):
+    options = {"train_sizes": [12, 30], "random_state": 0, **options}
+    if "splits" in options:
+        del options["train_sizes"]
+    return compare_learning_curves(estimators, X, y, **options)

@@ -76,6 +76,15 @@ class TestPartialFit:
         stream.partial_fit(X[150:], y[150:])
         assert_same_model(stream, SharedVarianceGaussianNB().fit(X, y))
 
+    def test_a_refused_batch_changes_nothing(self):
+        stream = SharedVarianceGaussianNB().partial_fit(X[:100], y[:100], classes=[0, 1, 2])
+        before = stream.coef_.copy()
+        with pytest.raises(ValueError, match="priors"):
+            stream.set_params(priors=[0.5, 0.5]).partial_fit(X[100:], y[100:])
+        stream.set_params(priors=None).partial_fit(X[100:], y[100:])
+        assert_same_model(stream, SharedVarianceGaussianNB().fit(X, y))
+        assert not np.array_equal(before, stream.coef_)
+
     def test_mistakes(self):
         with pytest.raises(ValueError, match="classes must be passed on the first call"):
             SharedVarianceGaussianNB().partial_fit(X, y)
@@ -122,6 +131,7 @@ class TestMoments:
         model = SharedVarianceGaussianNB().fit_moments(sum(parts))
         assert model.feature_names_in_.tolist() == load_wine().feature_names
         assert model.score(frame, y) > 0.9
+        assert not hasattr(model.fit_moments(class_moments(X, y)), "feature_names_in_")
         with pytest.raises(ValueError, match="bring the columns in one order"):
             parts[0] + class_moments(frame[frame.columns[::-1]], y)
 
