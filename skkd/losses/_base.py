@@ -35,14 +35,33 @@ class Target(NamedTuple):
         Regression losses: values.
     teacher_logits : array of shape (n, k), default=None
         Logits of a teacher, for the losses with ``needs_teacher``.
+    prepared : tuple, default=None
+        What :meth:`Loss.prepare` derived from the fields above, once for many evaluations.
+        Arrays in it have one row per sample; numbers and nested targets are allowed.
+    mass : float, default=None
+        Total weight before it was scaled to sum to 1, the number of rows where all count once.
+        Only losses that are sums, not means, over a batch read it.
     """
 
     y: Any
     teacher_logits: Any = None
+    prepared: Any = None
+    mass: float | None = None
 
     def rows(self, block):
         """Return the same target restricted to the rows of the slice `block`."""
-        return Target(*(None if field is None else field[block] for field in self))
+        y, teacher, prepared = (_rows_of(field, block) for field in self[:3])
+        return Target(y, teacher, prepared, self.mass)
+
+
+def _rows_of(field, block):
+    if field is None or isinstance(field, int | float):
+        return field
+    if isinstance(field, Target):
+        return field.rows(block)
+    if isinstance(field, tuple):
+        return tuple(_rows_of(part, block) for part in field)
+    return field[block]
 
 
 class Loss:
@@ -56,11 +75,12 @@ class Loss:
     convex : bool
         Convex in the logits.
     separable : bool
-        A sum over rows; then :meth:`value` exists.
+        A sum over rows, once prepared; then :meth:`value` exists.
     batch_coupled : bool
-        Rows interact, so that the loss cannot be added up over blocks of rows.
+        Rows interact: what a row contributes depends on the rows beside it.
     stateful : bool
-        Carries information from one evaluation to the next.
+        Holds quantities of the current logits fixed, so that its gradient is that of a function
+        only between two calls of :meth:`prepare`.
     needs_teacher, needs_labels : bool
         Which fields of the target it reads.
     shift_invariant : bool
@@ -83,6 +103,25 @@ class Loss:
     min_classes = 1
     curvature: float | None = None
     diagonal_curvature: float | None = None
+
+    def prepare(self, target, Z=None, weight=None):
+        """Derive once what many evaluations at the same target need.
+
+        Parameters
+        ----------
+        target : Target
+            Labels and teacher logits.
+        Z : array of shape (n, k), default=None
+            Current logits, for losses with ``stateful``; what these hold fixed is taken here.
+        weight : float or array of shape (n,), default=None
+            Weights that sum to 1, for losses that average over rows while preparing.
+
+        Returns
+        -------
+        target : Target
+            With ``prepared`` filled in; the same target for losses that need nothing.
+        """
+        return target
 
     def value(self, Z, target):
         """Loss of each row, shape (n,)."""

@@ -1,23 +1,68 @@
 """Losses by name, behind a facade that takes plain arrays."""
 
+import inspect
+
 from .._backend import device_of, is_numpy, namespace
 from ._base import ClassificationLoss, Target
+from ._cmi import CMILoss
+from ._combined import TwoColumns
+from ._correlation import BatchCorrelationLoss, ClassCorrelationLoss, DISTLoss
+from ._decoupled import DKDLoss, NKDLoss, WSLDLoss
+from ._divergences import JSLoss, KLLoss, LabelSmoothingLoss, ReverseKLLoss
 from ._log_loss import BinaryLogLoss, MultinomialLogLoss
+from ._logit_matching import BinaryKLLoss, BinaryKLNormLoss, LogitMSELoss
 from ._margin import ExponentialLoss, PerceptronLoss, SquaredHingeLoss
 from ._pairwise import MulticlassPerceptronLoss, PairwiseLoss
+from ._ranking import ListMLELoss, PLDLoss
+from ._selective import GatedJSLoss, PreferenceRankLoss, SelectiveLoss, USKDLoss
 from ._squared import SquaredLoss
+from ._standardized import Standardized
+from ._transport import SinkhornLoss
 
-__all__ = ["NamedLoss", "get_loss", "list_losses"]
+__all__ = ["NamedLoss", "get_loss", "list_losses", "make_loss"]
 
-# name -> (loss for one column of logits, loss for several); None where there is no such form.
-_LOSSES = {
+# Losses of labels: name -> (loss for one column of logits, loss for several).
+_LABEL_LOSSES = {
     "log_loss": (BinaryLogLoss, MultinomialLogLoss),
+    "ce": (BinaryLogLoss, MultinomialLogLoss),
     "kesler_log_loss": (BinaryLogLoss, lambda: PairwiseLoss(BinaryLogLoss())),
     "exponential": (ExponentialLoss, lambda: PairwiseLoss(ExponentialLoss())),
     "perceptron": (PerceptronLoss, MulticlassPerceptronLoss),
     "kesler_perceptron": (PerceptronLoss, lambda: PairwiseLoss(PerceptronLoss())),
     "squared_hinge": (SquaredHingeLoss, lambda: PairwiseLoss(SquaredHingeLoss())),
     "squared_error": (SquaredLoss, SquaredLoss),
+}
+
+# Losses of distillation: they see several columns; one logit z is shown to them as [-z/2, z/2].
+_DISTILLATION_LOSSES = {
+    "label_smoothing": LabelSmoothingLoss,
+    "kl": KLLoss,
+    "reverse_kl": ReverseKLLoss,
+    "js": JSLoss,
+    "mse": LogitMSELoss,
+    "binary_kl": BinaryKLLoss,
+    "binary_kl_norm": BinaryKLNormLoss,
+    "dkd": DKDLoss,
+    "nkd": NKDLoss,
+    "wsld": WSLDLoss,
+    "uskd": USKDLoss,
+    "pld": PLDLoss,
+    "list_mle": ListMLELoss,
+    "dist": DISTLoss,
+    "mlkd_class_correlation": ClassCorrelationLoss,
+    "mlkd_batch_correlation": BatchCorrelationLoss,
+    "sinkhorn": SinkhornLoss,
+    "cmi": CMILoss,
+    "preference_rank": PreferenceRankLoss,
+    "gated_js": GatedJSLoss,
+    "selective": SelectiveLoss,
+}
+
+# Short names by which the papers' readers know some of them.
+_ALIASES = {
+    "rkl": "reverse_kl",
+    "mlkd_cc": "mlkd_class_correlation",
+    "mlkd_bc": "mlkd_batch_correlation",
 }
 
 
@@ -35,18 +80,21 @@ def list_losses():
     >>> "log_loss" in list_losses()
     True
     """
-    return sorted(_LOSSES)
+    return sorted([*_LABEL_LOSSES, *_DISTILLATION_LOSSES])
 
 
-def get_loss(name, **params):
+def get_loss(name, *, standardize=False, **params):
     """Loss of that name as a function of plain arrays of logits.
 
     Parameters
     ----------
     name : str
-        One of :func:`list_losses`.
+        One of :func:`list_losses`, or the short name "rkl", "mlkd_cc" or "mlkd_bc".
+    standardize : bool, default=False
+        Standardise the logits of each row, of student and teacher, before the loss sees them;
+        see :class:`Standardized`. Not for losses of labels alone.
     **params : dict
-        Parameters of the loss; those of this family have none.
+        Parameters of the loss, such as ``temperature``; each loss's class documents its own.
 
     Returns
     -------
@@ -58,7 +106,7 @@ def get_loss(name, **params):
     Raises
     ------
     ValueError
-        If no loss has that name.
+        If no loss has that name, or a parameter is out of its range.
     TypeError
         If the loss does not take one of `params`.
 
@@ -73,12 +121,38 @@ def get_loss(name, **params):
     1.0986
     >>> gradient.shape
     (2, 3)
+    >>> kl = get_loss("kl", temperature=4.0)
+    >>> kl.convex, kl.needs_teacher, kl.needs_labels
+    (True, True, False)
     """
-    if name not in _LOSSES:
+    name = _ALIASES.get(name, name)
+    if name in _LABEL_LOSSES:
+        if params or standardize:
+            given = sorted(params) + ["standardize"] * bool(standardize)
+            raise TypeError(f"loss {name!r} takes no parameters, got {', '.join(given)}")
+        binary, multiclass = _LABEL_LOSSES[name]
+        return NamedLoss(name, binary, multiclass())
+    loss = make_loss(name, standardize=standardize, **params)
+    return NamedLoss(name, lambda: TwoColumns(loss), loss)
+
+
+def make_loss(name, *, standardize=False, **params):
+    """The loss object of a distillation loss's name, for logits of two or more columns."""
+    name = _ALIASES.get(name, name)
+    if name not in _DISTILLATION_LOSSES:
         raise ValueError(f"unknown loss {name!r}; known losses are {', '.join(list_losses())}")
-    if params:
-        raise TypeError(f"loss {name!r} takes no parameters, got {', '.join(sorted(params))}")
-    return NamedLoss(name, *_LOSSES[name])
+    kind = _DISTILLATION_LOSSES[name]
+    allowed = [p for p in inspect.signature(kind).parameters]
+    unknown = sorted(set(params) - set(allowed))
+    if unknown:
+        raise TypeError(
+            f"loss {name!r} takes no {', '.join(unknown)}; its parameters are "
+            f"{', '.join(allowed) or 'none'}"
+        )
+    loss = kind(**params)
+    if standardize and not loss.needs_teacher:
+        raise TypeError(f"loss {name!r} has no teacher whose logits could be standardised")
+    return Standardized(loss) if standardize else loss
 
 
 class NamedLoss:
@@ -88,14 +162,16 @@ class NamedLoss:
     ----------
     name : str
         Name in the registry.
-    binary, multiclass : callable
-        Makers of the loss for one column of logits and for several.
+    binary : callable
+        Makes the loss for one column of logits.
+    multiclass : Loss
+        The loss for several.
     """
 
     def __init__(self, name, binary, multiclass):
         self.name = name
-        self._binary = binary()
-        self._multiclass = multiclass()
+        self._make_binary = binary
+        self._multiclass = multiclass
 
     def value_and_gradient(self, student_logits, teacher_logits=None, y=None, sample_weight=None):
         """Mean loss over the rows and its gradient in the logits.
@@ -105,11 +181,12 @@ class NamedLoss:
         student_logits : array of shape (n,) or (n, k)
             Logits; one column means a binary problem (or one output).
         teacher_logits : array of shape (n, k), default=None
-            Logits of a teacher, for losses that need one.
+            Logits of a teacher, for losses that need one. For a binary problem also the
+            difference of its logits, shape (n,).
         y : array of shape (n,) or (n, k)
             Integer labels, class probabilities, or values for a regression loss.
         sample_weight : array of shape (n,), default=None
-            Non-negative weights; the result is the weighted mean.
+            Non-negative weights; integer weights equal repetition of rows.
 
         Returns
         -------
@@ -121,22 +198,61 @@ class NamedLoss:
         Raises
         ------
         ValueError
-            If labels are missing, lengths differ, or weights are negative or all zero.
+            If labels or teacher logits are missing or not finite, lengths differ, or weights are
+            negative or all zero.
         """
         xp = namespace(student_logits)
+        if not xp.isdtype(student_logits.dtype, "real floating"):
+            raise ValueError(
+                f"student_logits must be real floating point numbers, got {student_logits.dtype}"
+            )
         Z = student_logits if student_logits.ndim == 2 else student_logits[:, None]
-        loss = self._binary if Z.shape[1] == 1 else self._multiclass
-        target = Target(self._labels(y, Z, loss), teacher_logits)
-        value, gradient = loss.value_and_gradient(Z, target, _checked_weight(sample_weight, Z))
+        loss = self._make_binary() if Z.shape[1] == 1 else self._multiclass
+        if 1 < Z.shape[1] < loss.min_classes:
+            raise ValueError(
+                f"loss {self.name!r} needs at least {loss.min_classes} classes, got logits of "
+                f"{Z.shape[1]}"
+            )
+        weight, mass = _checked_weight(sample_weight, Z)
+        target = Target(self._labels(y, Z, loss), self._teacher(teacher_logits, Z), mass=mass)
+        target = loss.prepare(target, Z, weight)
+        value, gradient = loss.value_and_gradient(Z, target, weight)
         return float(value), xp.reshape(gradient, student_logits.shape)
 
+    def _teacher(self, teacher_logits, Z):
+        if not self._multiclass.needs_teacher:
+            return None
+        if teacher_logits is None:
+            raise ValueError(f"loss {self.name!r} compares with a teacher: pass teacher_logits")
+        xp = namespace(Z)
+        t = xp.astype(_as_array(teacher_logits, Z), Z.dtype)
+        t = t[:, None] if t.ndim == 1 else t
+        widths = (1, 2) if Z.shape[1] == 1 else (Z.shape[1],)
+        if t.shape[0] != Z.shape[0] or t.shape[1] not in widths:
+            raise ValueError(
+                f"teacher_logits has shape {tuple(teacher_logits.shape)} but student_logits "
+                f"{tuple(Z.shape)}; pass one logit for each row and class"
+            )
+        if not bool(xp.all(xp.isfinite(t))):
+            raise ValueError(
+                "teacher_logits holds NaN or infinity; take logits from probabilities p by "
+                "log((1 - e) p + e / C) with a small e, which is finite also where p is 0"
+            )
+        return t
+
     def _labels(self, y, Z, loss):
+        if y is None and not loss.needs_labels:
+            return None
         if y is None:
             raise ValueError(f"loss {self.name!r} needs labels: pass y")
         y = _as_array(y, Z)
         if y.shape[0] != Z.shape[0]:
             raise ValueError(f"y has {y.shape[0]} rows but student_logits has {Z.shape[0]}")
         xp = namespace(Z)
+        if self.name in _DISTILLATION_LOSSES:
+            if y.ndim == 2 and isinstance(loss, LabelSmoothingLoss | USKDLoss):
+                return _checked_soft_labels(y, Z, self.name)
+            return _checked_classes(y, max(2, Z.shape[1]))
         if not isinstance(loss, ClassificationLoss):
             return xp.astype(y, Z.dtype)
         if y.ndim == 2:
@@ -144,7 +260,7 @@ class NamedLoss:
         if Z.shape[1] == 1:
             soft = isinstance(loss, BinaryLogLoss)
             return _checked_binary_labels(xp.astype(y, Z.dtype), self.name, soft=soft)
-        return _checked_classes(y, Z)
+        return _checked_classes(y, Z.shape[1])
 
     def __getattr__(self, flag):
         if flag.startswith("_"):
@@ -162,11 +278,12 @@ def _as_array(values, Z):
     return values
 
 
-def _checked_classes(y, Z):
+def _checked_classes(y, n_classes):
     """Integer labels 0..K-1."""
-    xp = namespace(Z)
+    xp = namespace(y)
+    if y.ndim != 1:
+        raise ValueError(f"y must hold one integer label for each row, got shape {tuple(y.shape)}")
     labels = xp.astype(y, xp.int64)
-    n_classes = Z.shape[1]
     if bool(xp.any(labels < 0) | xp.any(labels >= n_classes) | xp.any(labels != y)):
         raise ValueError(
             f"y must hold integer labels from 0 to {n_classes - 1}, one for each of the "
@@ -205,9 +322,9 @@ def _checked_soft_labels(y, Z, name):
 
 
 def _checked_weight(sample_weight, Z):
-    """Weights that sum to one."""
+    """Weights that sum to one, and their sum before."""
     if sample_weight is None:
-        return 1.0 / Z.shape[0]
+        return 1.0 / Z.shape[0], float(Z.shape[0])
     xp = namespace(Z)
     weight = xp.astype(_as_array(sample_weight, Z), Z.dtype)
     if tuple(weight.shape) != (Z.shape[0],):
@@ -215,4 +332,4 @@ def _checked_weight(sample_weight, Z):
     mass = float(xp.sum(weight))
     if not (0 < mass < float("inf")) or bool(xp.any(weight < 0)):
         raise ValueError("sample_weight must be finite and non-negative, with a positive sum")
-    return weight / mass
+    return weight / mass, mass

@@ -48,8 +48,13 @@ class LinearObjective:
             )
         self.loss = loss
         self.X = X
+        self.weight, mass = _normalized(sample_weight, X)
+        if target.mass is None:
+            target = target._replace(mass=mass)
+        # Losses that hold quantities of the logits fixed come with a target prepared at these.
+        if target.prepared is None and not loss.stateful:
+            target = loss.prepare(target, weight=self.weight)
         self.target = target
-        self.weight = _normalized(sample_weight, X)
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.shape = (X.shape[1] + int(fit_intercept), n_outputs)
@@ -157,9 +162,9 @@ class LinearObjective:
 
 
 def _normalized(sample_weight, X):
-    """Weights that sum to 1: a float where all rows count alike, else an array like X's rows."""
+    """Weights that sum to 1, one float where all rows count alike, and their sum before."""
     if sample_weight is None:
-        return 1.0 / X.shape[0]
+        return 1.0 / X.shape[0], float(X.shape[0])
     xp = namespace(sample_weight)
     precise = xp.astype(sample_weight, sum_dtype(sample_weight))
     largest = xp.max(precise)
@@ -169,4 +174,5 @@ def _normalized(sample_weight, X):
             "weight"
         )
     precise = precise / largest  # so that the sum of the largest numbers does not overflow
-    return xp.astype(precise / xp.sum(precise), X.dtype)
+    mass = xp.sum(precise)
+    return xp.astype(precise / mass, X.dtype), float(to_numpy(mass)) * float(to_numpy(largest))

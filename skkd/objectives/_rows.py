@@ -50,7 +50,7 @@ class Evaluation:
 def make_rows(loss, X, target, weight, fit_intercept):
     """Choose the way to pass over `X`."""
     dense = is_numpy(X) and not sparse.issparse(X)
-    if not dense or loss.batch_coupled or X.nbytes <= _SMALL_BYTES:
+    if not dense or not loss.separable or X.nbytes <= _SMALL_BYTES:
         return Rows(loss, X, target, weight, fit_intercept)
     from ._blocks import BlockedRows, CompiledMarginRows, CompiledSoftmaxRows
 

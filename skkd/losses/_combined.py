@@ -1,0 +1,135 @@
+r"""Losses made of losses: weighted sums, and two classes seen through one logit.
+
+.. math::
+    \ell(z) = \sum_j c_j\, \ell_j(z), \qquad
+    \ell(z) = \ell_2\big(-\tfrac{z}{2}, \tfrac{z}{2}\big) .
+"""
+
+from .._backend import namespace
+from ._base import Loss
+
+__all__ = ["TwoColumns", "WeightedSum", "two_columns"]
+
+
+class WeightedSum(Loss):
+    """Sum of losses, each with a factor.
+
+    Parameters
+    ----------
+    terms : list of (float, Loss)
+        Non-negative factors and losses. Labels may differ between them: a target whose ``y`` is a
+        tuple has one entry for each term.
+    """
+
+    def __init__(self, terms):
+        self.terms = [(float(factor), loss) for factor, loss in terms]
+        losses = [loss for _, loss in self.terms]
+        for flag in ("convex", "separable", "shift_invariant"):
+            setattr(self, flag, all(getattr(loss, flag) for loss in losses))
+        for flag in ("batch_coupled", "stateful", "needs_teacher", "needs_labels"):
+            setattr(self, flag, any(getattr(loss, flag) for loss in losses))
+        self.min_classes = max(loss.min_classes for loss in losses)
+        self.curvature = self._bound("curvature")
+        self.diagonal_curvature = self._bound("diagonal_curvature")
+
+    def __repr__(self):
+        return " + ".join(f"{factor:g} * {loss!r}" for factor, loss in self.terms)
+
+    def prepare(self, target, Z=None, weight=None):
+        labels = target.y if isinstance(target.y, tuple) else (target.y,) * len(self.terms)
+        parts = tuple(
+            loss.prepare(target._replace(y=y), Z, weight)
+            for (_, loss), y in zip(self.terms, labels, strict=True)
+        )
+        return target._replace(prepared=parts)
+
+    def value_and_slope(self, Z, target):
+        return self._sum(loss.value_and_slope(Z, part) for loss, part in self._parts(target))
+
+    def value_and_gradient(self, Z, target, weight):
+        return self._sum(
+            loss.value_and_gradient(Z, part, weight) for loss, part in self._parts(target)
+        )
+
+    def linearize(self, Z, target, weight):
+        products = [loss.linearize(Z, part, weight) for loss, part in self._parts(target)]
+        factors = [factor for factor, _ in self.terms]
+        return lambda V: sum(
+            factor * product(V) for factor, product in zip(factors, products, strict=True)
+        )
+
+    def _parts(self, target):
+        return [(loss, part) for (_, loss), part in zip(self.terms, target.prepared, strict=True)]
+
+    def _sum(self, pairs):
+        value, slope = 0.0, 0.0
+        for (factor, _), (part_value, part_slope) in zip(self.terms, pairs, strict=True):
+            value = value + factor * part_value
+            slope = slope + factor * part_slope
+        return value, slope
+
+    def _bound(self, name):
+        bounds = [(factor, getattr(loss, name)) for factor, loss in self.terms]
+        if any(bound is None for _, bound in bounds):
+            return None
+        return sum(factor * bound for factor, bound in bounds) or None
+
+
+class TwoColumns(Loss):
+    """A loss of two logits as a function of their difference.
+
+    Parameters
+    ----------
+    loss : Loss
+        Takes logits of shape (n, 2); receives ``[-z/2, z/2]``.
+    """
+
+    def __init__(self, loss):
+        self.loss = loss
+        for flag in (
+            "convex",
+            "separable",
+            "batch_coupled",
+            "stateful",
+            "needs_teacher",
+            "needs_labels",
+        ):
+            setattr(self, flag, getattr(loss, flag))
+        if loss.min_classes > 2:
+            raise ValueError(
+                f"{loss!r} needs at least {loss.min_classes} classes, but the problem has 2"
+            )
+        self.curvature = None if loss.curvature is None else 0.5 * loss.curvature
+        # The diagonal of a 2 x 2 Hessian bounds the rest of it: at most d along (-1, 1) / 2.
+        self.diagonal_curvature = loss.diagonal_curvature
+
+    def __repr__(self):
+        return f"TwoColumns({self.loss!r})"
+
+    def prepare(self, target, Z=None, weight=None):
+        if target.teacher_logits is not None:
+            target = target._replace(teacher_logits=two_columns(target.teacher_logits))
+        return self.loss.prepare(target, None if Z is None else two_columns(Z), weight)
+
+    def value_and_slope(self, Z, target):
+        value, slope = self.loss.value_and_slope(two_columns(Z), target)
+        return value, _difference(slope)
+
+    def value_and_gradient(self, Z, target, weight):
+        value, gradient = self.loss.value_and_gradient(two_columns(Z), target, weight)
+        return value, _difference(gradient)
+
+    def linearize(self, Z, target, weight):
+        product = self.loss.linearize(two_columns(Z), target, weight)
+        return lambda V: _difference(product(two_columns(V)))
+
+
+def two_columns(Z):
+    """``[-z/2, z/2]`` for a difference of logits (n, 1), or for that of two columns (n, 2)."""
+    half = 0.5 * (Z if Z.shape[1] == 1 else Z[:, 1:] - Z[:, :1])
+    return namespace(Z).concat([-half, half], axis=1)
+
+
+def _difference(slope):
+    return 0.5 * (slope[:, 1:] - slope[:, :1])
+
