@@ -11,9 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
+from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["affine_rows", "blas_threads", "run_in_threads", "single_blas_thread"]
+__all__ = [
+    "affine_rows",
+    "blas_threads",
+    "quiet_single_thread",
+    "run_in_threads",
+    "single_blas_thread",
+]
 
 # Below this many bytes of X a product is left to BLAS; above it, blocks of rows go to workers.
 _SMALL_BYTES = 2**23
@@ -60,6 +67,20 @@ def single_blas_thread():
     finally:
         _state.threads_before = None
         _state.limiting.release()
+
+
+@contextmanager
+def quiet_single_thread(X):
+    """For NumPy, hold BLAS to one thread and let overflow pass, which is reported at the end.
+
+    Passes over rows bring their own threads; the small products between them, and those of data
+    that fits the cache, only wait for BLAS to wake its own.
+    """
+    if not (isinstance(X, np.ndarray) or sparse.issparse(X)):
+        yield
+        return
+    with single_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        yield
 
 
 def run_in_threads(function, items, n_threads):

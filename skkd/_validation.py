@@ -10,7 +10,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ._backend import float_dtypes, input_namespace, is_numpy, move_to, namespace, to_numpy
 
-__all__ = ["ClassificationData", "class_codes", "validate_classification"]
+__all__ = ["ClassificationData", "check_warm_start", "class_codes", "validate_classification"]
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,19 @@ def class_codes(y):
     check_classification_targets(y)
     xp, _, _ = input_namespace(y)
     return xp.unique_inverse(y)
+
+
+def check_warm_start(estimator, data):
+    """Refuse to continue a fit on data of other classes or another number of features."""
+    old = [str(label) for label in to_numpy(estimator.classes_).tolist()]
+    new = [str(label) for label in to_numpy(data.classes).tolist()]
+    n_features = estimator.coef_.shape[1]
+    if old != new or n_features != data.X.shape[1]:
+        raise ValueError(
+            f"warm_start=True continues from a fit on {n_features} features and the classes "
+            f"{', '.join(old)}, but the data has {data.X.shape[1]} features and the classes "
+            f"{', '.join(new)}; set warm_start=False or fit a new estimator"
+        )
 
 
 def _drop_weightless(classes, codes, sample_weight):

@@ -15,13 +15,13 @@ from sklearn.utils._param_validation import Interval
 
 from .._backend import namespace, to_numpy
 from .._base import LinearClassifierMixin, SkkdEstimator, linear_attributes
-from .._validation import validate_classification
+from .._threads import quiet_single_thread
+from .._validation import check_warm_start, validate_classification
 from ..losses import ExponentialLoss, PairwiseLoss
 from ..objectives import classification_objective
 from ..solvers import max_margin_descent, run
 from ._diagnosis import why_not_separated
 from ._margins import data_radius
-from ._separating import check_warm_start, quiet_single_thread
 
 __all__ = ["MaxMarginGD"]
 

@@ -6,19 +6,15 @@ all that a subclass says. The parameters it reads (`fit_intercept`, `max_iter`, 
 :class:`skkd.linear_model.LogisticRegressionGD`.
 """
 
-from contextlib import contextmanager
-
-import numpy as np
-
-from .._backend import device_of, is_numpy, namespace, to_numpy
+from .._backend import device_of, namespace, to_numpy
 from .._base import LinearClassifierMixin, SkkdEstimator, linear_attributes
-from .._threads import single_blas_thread
-from .._validation import validate_classification
+from .._threads import quiet_single_thread
+from .._validation import check_warm_start, validate_classification
 from ..objectives import classification_objective
 from ..solvers import averaged, best, errors, first_hit, gradient_descent, gradient_norm, run
 from ._diagnosis import why_not_separated
 
-__all__ = ["SeparatingClassifier", "check_warm_start", "quiet_single_thread"]
+__all__ = ["SeparatingClassifier"]
 
 
 class SeparatingClassifier(LinearClassifierMixin, SkkdEstimator):
@@ -105,31 +101,4 @@ class SeparatingClassifier(LinearClassifierMixin, SkkdEstimator):
             f"the training set was not separated in max_iter={self.max_iter} updates; {kept} "
             f"iterate is kept, with {wrong:.3g}% of the training weight on the wrong side. "
             + why_not_separated(data, fit_intercept=self.fit_intercept)
-        )
-
-
-@contextmanager
-def quiet_single_thread(X):
-    """For NumPy, hold BLAS to one thread and let overflow pass, which is reported at the end.
-
-    Passes over rows bring their own threads; the small products between them, and those of data
-    that fits the cache, only wait for BLAS to wake its own.
-    """
-    if not is_numpy(X):
-        yield
-        return
-    with single_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        yield
-
-
-def check_warm_start(estimator, data):
-    """Refuse to continue a fit on data of other classes or another number of features."""
-    old = [str(label) for label in to_numpy(estimator.classes_).tolist()]
-    new = [str(label) for label in to_numpy(data.classes).tolist()]
-    n_features = estimator.coef_.shape[1]
-    if old != new or n_features != data.X.shape[1]:
-        raise ValueError(
-            f"warm_start=True continues from a fit on {n_features} features and the classes "
-            f"{', '.join(old)}, but the data has {data.X.shape[1]} features and the classes "
-            f"{', '.join(new)}; set warm_start=False or fit a new estimator"
         )

@@ -2,7 +2,7 @@
 
 from ._base import ClassificationLoss, Loss, Target
 from ._cmi import CMILoss, class_centroids
-from ._combined import TwoColumns, WeightedSum
+from ._combined import Batched, TwoColumns, WeightedSum, two_columns
 from ._correlation import BatchCorrelationLoss, ClassCorrelationLoss, DISTLoss
 from ._decoupled import DKDLoss, NKDLoss, WSLDLoss
 from ._divergences import JSLoss, KLLoss, LabelSmoothingLoss, ReverseKLLoss
@@ -26,6 +26,7 @@ from ._transport import SinkhornLoss
 
 __all__ = [
     "BatchCorrelationLoss",
+    "Batched",
     "BinaryKLLoss",
     "BinaryKLNormLoss",
     "BinaryLogLoss",
@@ -68,4 +69,5 @@ __all__ = [
     "get_loss",
     "list_losses",
     "make_loss",
+    "two_columns",
 ]

@@ -91,6 +91,8 @@ class Loss:
         Upper bound of the eigenvalues of each row's Hessian in the logits; None if unbounded.
     diagonal_curvature : float or None
         Upper bound of the diagonal entries of each row's Hessian; None if unbounded.
+    batch_limit : int or None
+        Most rows that should be compared with each other at once; None if any number may be.
     """
 
     convex = True
@@ -103,6 +105,12 @@ class Loss:
     min_classes = 1
     curvature: float | None = None
     diagonal_curvature: float | None = None
+    batch_limit: int | None = None
+
+    @property
+    def second_order(self):
+        """Whether :meth:`linearize` exists."""
+        return type(self).linearize is not Loss.linearize
 
     def prepare(self, target, Z=None, weight=None):
         """Derive once what many evaluations at the same target need.

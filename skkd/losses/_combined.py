@@ -5,10 +5,12 @@ r"""Losses made of losses: weighted sums, and two classes seen through one logit
     \ell(z) = \ell_2\big(-\tfrac{z}{2}, \tfrac{z}{2}\big) .
 """
 
-from .._backend import namespace
-from ._base import Loss
+import numpy as np
 
-__all__ = ["TwoColumns", "WeightedSum", "two_columns"]
+from .._backend import device_of, namespace, to_numpy, total
+from ._base import Loss, Target
+
+__all__ = ["Batched", "TwoColumns", "WeightedSum", "two_columns"]
 
 
 class WeightedSum(Loss):
@@ -17,8 +19,8 @@ class WeightedSum(Loss):
     Parameters
     ----------
     terms : list of (float, Loss)
-        Non-negative factors and losses. Labels may differ between them: a target whose ``y`` is a
-        tuple has one entry for each term.
+        Factors and losses; with a negative factor the sum counts as not convex. Labels may
+        differ between them: a target whose ``y`` is a tuple has one entry for each term.
     """
 
     def __init__(self, terms):
@@ -26,14 +28,21 @@ class WeightedSum(Loss):
         losses = [loss for _, loss in self.terms]
         for flag in ("convex", "separable", "shift_invariant"):
             setattr(self, flag, all(getattr(loss, flag) for loss in losses))
+        self.convex = self.convex and all(factor >= 0 for factor, _ in self.terms)
         for flag in ("batch_coupled", "stateful", "needs_teacher", "needs_labels"):
             setattr(self, flag, any(getattr(loss, flag) for loss in losses))
         self.min_classes = max(loss.min_classes for loss in losses)
+        limits = [loss.batch_limit for loss in losses if loss.batch_limit is not None]
+        self.batch_limit = min(limits, default=None)
         self.curvature = self._bound("curvature")
         self.diagonal_curvature = self._bound("diagonal_curvature")
 
     def __repr__(self):
         return " + ".join(f"{factor:g} * {loss!r}" for factor, loss in self.terms)
+
+    @property
+    def second_order(self):
+        return all(loss.second_order for _, loss in self.terms)
 
     def prepare(self, target, Z=None, weight=None):
         labels = target.y if isinstance(target.y, tuple) else (target.y,) * len(self.terms)
@@ -93,6 +102,7 @@ class TwoColumns(Loss):
             "stateful",
             "needs_teacher",
             "needs_labels",
+            "batch_limit",
         ):
             setattr(self, flag, getattr(loss, flag))
         if loss.min_classes > 2:
@@ -105,6 +115,10 @@ class TwoColumns(Loss):
 
     def __repr__(self):
         return f"TwoColumns({self.loss!r})"
+
+    @property
+    def second_order(self):
+        return self.loss.second_order
 
     def prepare(self, target, Z=None, weight=None):
         if target.teacher_logits is not None:
@@ -124,6 +138,77 @@ class TwoColumns(Loss):
         return lambda V: _difference(product(two_columns(V)))
 
 
+class Batched(Loss):
+    r"""Mean of a batch-coupled loss over the batches of a partition of the rows.
+
+    .. math:: \sum_b \frac{s(b)}{s}\, \ell(z_b), \qquad s(b) \text{ the weight of batch } b .
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss of one batch.
+    batches : list of int arrays
+        Rows of each batch; together every row once.
+    """
+
+    separable = False
+    batch_coupled = True
+
+    def __init__(self, loss, batches):
+        self.loss = loss
+        self.batches = batches
+        for flag in ("convex", "stateful", "needs_teacher", "needs_labels", "shift_invariant"):
+            setattr(self, flag, getattr(loss, flag))
+        self.diagonal_curvature = loss.diagonal_curvature
+        self._place = np.argsort(np.concatenate(batches))
+
+    def __repr__(self):
+        return f"Batched({self.loss!r}, {len(self.batches)} batches)"
+
+    def prepare(self, target, Z=None, weight=None):
+        parts = []
+        for rows in self.batches:
+            part, own_weight, share = _batch_of(target, weight, rows)
+            own_logits = None if Z is None else taken(Z, rows)
+            parts.append((self.loss.prepare(part, own_logits, own_weight), own_weight, share))
+        return target._replace(prepared=tuple(parts))
+
+    def value_and_gradient(self, Z, target, weight):
+        xp = namespace(Z)
+        value, gradients = 0.0, []
+        for rows, (part, own_weight, share) in zip(self.batches, target.prepared, strict=True):
+            if share == 0:
+                gradients.append(xp.zeros_like(taken(Z, rows)))
+                continue
+            own, gradient = self.loss.value_and_gradient(taken(Z, rows), part, own_weight)
+            value = value + share * own
+            gradients.append(share * gradient)
+        return value, taken(xp.concat(gradients, axis=0), self._place)
+
+
+def _batch_of(target, weight, rows):
+    """Target of a batch, its weights scaled to sum to 1, and its share of all weight."""
+    labels = target.y
+    if isinstance(labels, tuple):
+        labels = tuple(taken(part, rows) for part in labels)
+    elif labels is not None:
+        labels = taken(labels, rows)
+    teacher = None if target.teacher_logits is None else taken(target.teacher_logits, rows)
+    if isinstance(weight, float):
+        own_weight, share = 1.0 / len(rows), weight * len(rows)
+    else:
+        own_weight = taken(weight, rows)
+        share = float(to_numpy(total(own_weight)))
+        own_weight = own_weight / share if share > 0 else own_weight
+    return Target(labels, teacher, mass=share * target.mass), own_weight, share
+
+
+def taken(x, rows):
+    """Rows of `x` by their numbers, an integer array on the host."""
+    xp = namespace(x)
+    return xp.take(x, xp.asarray(rows, device=device_of(x)), axis=0)
+
+
 def two_columns(Z):
     """``[-z/2, z/2]`` for a difference of logits (n, 1), or for that of two columns (n, 2)."""
     half = 0.5 * (Z if Z.shape[1] == 1 else Z[:, 1:] - Z[:, :1])
@@ -132,4 +217,3 @@ def two_columns(Z):
 
 def _difference(slope):
     return 0.5 * (slope[:, 1:] - slope[:, :1])
-

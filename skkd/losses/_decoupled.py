@@ -71,7 +71,9 @@ class DKDLoss(Loss):
         self.diagonal_curvature = 0.25 * (self.alpha + max(self.beta - self.alpha, 0.0)) or None
 
     def __repr__(self):
-        return f"DKDLoss(temperature={self.temperature:g}, alpha={self.alpha:g}, beta={self.beta:g})"
+        return (
+            f"DKDLoss(temperature={self.temperature:g}, alpha={self.alpha:g}, beta={self.beta:g})"
+        )
 
     def prepare(self, target, Z=None, weight=None):
         teacher = _decouple(target.teacher_logits / self.temperature, target.y)

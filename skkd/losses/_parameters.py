@@ -1,9 +1,9 @@
 """Checks of the parameters that losses share, and the sentences in which they fail."""
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 
-__all__ = ["chosen", "fraction", "non_negative", "positive"]
+__all__ = ["chosen", "count", "fraction", "non_negative", "positive"]
 
 
 def positive(**parameter):
@@ -39,6 +39,14 @@ def chosen(options, **parameter):
         known = ", ".join(repr(option) for option in options)
         raise ValueError(f"{name} must be one of {known}, got {value!r}")
     return value
+
+
+def count(**parameter):
+    """The one parameter given, as an int, if it is a whole number of at least 1."""
+    ((name, value),) = parameter.items()
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+    return int(value)
 
 
 def _is_number(value):

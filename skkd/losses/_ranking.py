@@ -8,8 +8,8 @@ logit. The Plackett-Luce model draws them one after the other without replacemen
     \qquad \alpha_k = \mathrm{softmax}(t / \tau)_{\pi_k},
 
 weighs the k-th draw by the teacher's confidence in its class; equal weights give ListMLE. In
-ranked order, with :math:`L_k` the k-th log-sum-exp,
-:math:`g_i = \sum_{k \le i} \alpha_k e^{s_i - L_k} - \alpha_i`, and both sums are scans in log space.
+ranked order, with :math:`L_k` the k-th log-sum-exp, the gradient is
+:math:`g_i = \sum_{k \le i} \alpha_k e^{s_i - L_k} - \alpha_i`; both sums are scans in log space.
 
 References
 ----------

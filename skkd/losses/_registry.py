@@ -250,7 +250,7 @@ class NamedLoss:
             raise ValueError(f"y has {y.shape[0]} rows but student_logits has {Z.shape[0]}")
         xp = namespace(Z)
         if self.name in _DISTILLATION_LOSSES:
-            if y.ndim == 2 and isinstance(loss, LabelSmoothingLoss | USKDLoss):
+            if y.ndim == 2 and isinstance(loss, LabelSmoothingLoss):
                 return _checked_soft_labels(y, Z, self.name)
             return _checked_classes(y, max(2, Z.shape[1]))
         if not isinstance(loss, ClassificationLoss):

@@ -34,9 +34,8 @@ from ._base import Loss, weighted
 from ._correlation import batch_mass
 from ._decoupled import _decouple, _right
 from ._divergences import JSLoss, TeacherLoss, softmax_hessian
-from ._parameters import chosen, fraction, non_negative, positive
+from ._parameters import chosen, count, fraction, non_negative, positive
 from ._ranking import scan_logsumexp
-from ._transport import count
 
 __all__ = ["GatedJSLoss", "PreferenceRankLoss", "SelectiveLoss", "USKDLoss"]
 

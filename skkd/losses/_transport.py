@@ -24,14 +24,13 @@ Cuturi, M., "Sinkhorn distances: lightspeed computation of optimal transport", N
 """
 
 import math
-from numbers import Integral
 
 from .._backend import device_of, float_dtypes, logsumexp, namespace, total
 from ._correlation import _BatchLoss, batch_mass
 from ._divergences import softmax_hessian
-from ._parameters import chosen, non_negative, positive
+from ._parameters import chosen, count, non_negative, positive
 
-__all__ = ["SinkhornLoss", "count"]
+__all__ = ["SinkhornLoss"]
 
 # Least epsilon by precision for which a and b, up to exp(4 / epsilon), are ordinary numbers.
 _LEAST_EPSILON = {8: 0.02, 4: 0.06}
@@ -61,10 +60,13 @@ class SinkhornLoss(_BatchLoss):
         "sum" multiplies by the number of rows (their total weight), as the authors' program does.
     debias : bool, default=False
         Subtract half the losses of the student against itself and of the teacher against itself;
-        then the loss is 0 at s = t. Not part of the paper.
+        then the loss is 0 at s = t, and in the limit of many rounds so is its gradient. Not part
+        of the paper.
     scale : float, default=1.0
         Factor of the loss; the authors use 0.001 with "sum".
     """
+
+    batch_limit = 256  # rows of the n x n plan
 
     def __init__(
         self,
@@ -115,14 +117,6 @@ class SinkhornLoss(_BatchLoss):
         return value, pull
 
 
-def count(**parameter):
-    """The one parameter given, as an int, if it is a whole number of at least 1."""
-    ((name, value),) = parameter.items()
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return int(value)
-
-
 def _as_vector(weight, Z):
     xp = namespace(Z)
     if isinstance(weight, float):
@@ -151,8 +145,9 @@ def _pull_back(G, P, Q):
 def _differences(P, Q):
     """Yield ``p_ic - q_jc`` of shape (rows, n, C) for one block of rows i after the other."""
     rows = max(_TABLE // (Q.shape[0] * Q.shape[1]), 1)
-    for low in range(0, P.shape[0], rows):
-        yield P[low : low + rows, None, :] - Q[None, :, :]
+    n = P.shape[0]
+    for low in range(0, n, rows):
+        yield P[low : min(low + rows, n), None, :] - Q[None, :, :]
 
 
 def _unrolled(D, w, epsilon, n_iter):
