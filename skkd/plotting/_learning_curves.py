@@ -4,6 +4,7 @@ import numpy as np
 from scipy.stats import t
 
 from ..model_selection import CrossingPoint, compare_learning_curves, crossing_point
+from ._axes import new_axes
 
 __all__ = ["LearningCurveComparisonDisplay"]
 
@@ -209,7 +210,7 @@ class LearningCurveComparisonDisplay:
         _check_band(band)
         crossing = _find_crossing(self.result, crossing)
         if ax is None:
-            ax = _new_axes()
+            ax = new_axes()
         self.ax_, self.figure_ = ax, ax.figure
         if log_x:
             _plain_log_axis(ax, self.result.train_sizes)
@@ -312,14 +313,3 @@ def _plain_log_axis(ax, sizes):
     ax.xaxis.set_major_locator(labelled if decades > 0.5 else FixedLocator(sizes))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _new_axes():
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "drawing needs matplotlib, which is not installed; install it with "
-            "pip install 'skkd[plot]'"
-        ) from error
-    return plt.subplots(layout="constrained")[1]

@@ -8,6 +8,10 @@ import math
 
 from sklearn.base import clone
 
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+
+from skkd.distillation import DistilledLogisticRegression
 from skkd.linear_model import (
     BatchPerceptron,
     BCDClassifier,
@@ -97,6 +101,19 @@ INSTANCES = {
     SharedVarianceGaussianNB: [
         SharedVarianceGaussianNB(),
         SharedVarianceGaussianNB(smoothing="relative", ddof="K"),
+    ],
+    DistilledLogisticRegression: [
+        DistilledLogisticRegression(GaussianNB(), cv="refit"),
+        DistilledLogisticRegression(GaussianNB(), loss="js", cv="refit", alpha=0.1),
+        DistilledLogisticRegression(
+            LogisticRegression(tol=1e-12),
+            loss="dkd",
+            loss_params={"beta": 1.0},
+            cv="refit",
+            alpha=0.01,
+            class_weight="balanced",
+        ),
+        DistilledLogisticRegression(loss="ce", alpha=0.01),
     ],
     HarmonicLabelPropagation: [
         HarmonicLabelPropagation(),

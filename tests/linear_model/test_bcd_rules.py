@@ -40,7 +40,8 @@ def make(kind, **given):
     if kind == "squared":
         return BCDRegressor(**params), *regression(50, 12, seed=3)
     loss = {"loss": "squared_hinge"} if kind == "squared_hinge" else {}
-    data = classification(50, 12, 3 if kind == "softmax" else 2, seed=3)
+    # Three coefficients for each column: half the columns are still seven blocks or so.
+    data = classification(50, 6, 3, seed=3) if kind == "softmax" else classification(50, 12, seed=3)
     return BCDClassifier(**params, **loss), *data
 
 
@@ -103,7 +104,7 @@ class TestKinked:
     @pytest.mark.parametrize("penalty", [p for p in PENALTIES if p != "group_l1"])
     def test_rules_reach_the_optimum(self, kind, penalty, update, layout):
         if (kind, penalty) == ("softmax", "positive"):
-            pytest.skip("separable: there is no minimiser")
+            pytest.skip("the minimiser is far away: thousands of blocks")
         pairs = [(p, s) for p in KINKED for s in KINKED[p]]
         for partition, selection in some(pairs, kind, "C" if penalty == "l1" else "csc"):
             rules = {"partition": partition, "selection": selection, "update": update}
