@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 
 _SUBMODULES = (
     "datasets",
+    "distillation",
     "linear_model",
     "losses",
     "metrics",
@@ -31,6 +32,7 @@ _SUBMODULES = (
 __all__ = [
     "__version__",
     "datasets",
+    "distillation",
     "linear_model",
     "losses",
     "metrics",

@@ -226,7 +226,8 @@ class LELPTargets:
             )
         W = W[1:] - W[:1] if W.shape[0] == 2 else W
         _, sizes, axes = np.linalg.svd(W, full_matrices=False)
-        return axes[sizes > _ROUNDING * max(W.shape) * sizes[0]].T
+        # Weights that sum to zero over the classes do so up to the tolerance of their fit.
+        return axes[sizes > _THERE * sizes[0]].T
 
     def _directions(self, axes, sizes, rng):
         """Rotated axes, divided by the root of the mean variance."""
@@ -240,7 +241,7 @@ class LELPTargets:
         return directions / scale if scale > 0 else directions
 
 
-_ROUNDING = np.finfo(np.float64).eps
+_THERE = 1e-6  # sizes below that share of the largest are the rounding of a fit or subtraction
 
 
 def _principal_axes(H, weight, seen):
@@ -255,8 +256,7 @@ def _principal_axes(H, weight, seen):
     size = np.linalg.norm(centred)
     centred -= (centred @ seen) @ seen.T
     _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
-    # Where all is seen, what is left is the rounding of a subtraction.
-    there = sizes > 1e-7 * size
+    there = sizes > _THERE * size
     sizes, axes = sizes[there], axes[there]
     peaks = axes[np.arange(len(axes)), np.argmax(np.abs(axes), axis=1)]
     return mean, axes * np.where(peaks < 0, -1.0, 1.0)[:, None], sizes

@@ -6,7 +6,7 @@ r"""A teacher that tells the rows of one class apart.
 
 :math:`Q_y` the mean of the predictions :math:`P_n` over the rows of class y. As I is between 0
 and log C, the objective is bounded below; it is not convex, and descent starts at the solution
-without the second term.
+without the second term. (With :math:`Q` held fixed the bound of I is :math:`-\log \min Q`.)
 
 References
 ----------
@@ -27,8 +27,8 @@ from ..losses import (
     TwoColumns,
     WeightedSum,
     class_centroids,
+    two_columns,
 )
-from ..losses._combined import two_columns
 from ..objectives import LinearObjective
 from ._own_labels import OwnLabelsClassifier
 
@@ -44,8 +44,8 @@ class MCMILogisticRegression(OwnLabelsClassifier):
     Parameters
     ----------
     cmi_weight : float >= 0, default=0.3
-        Weight :math:`\lambda` of the conditional mutual information. 0.1 to 0.5 is useful; more
-        costs the teacher's accuracy.
+        Weight :math:`\lambda` of the conditional mutual information. With it predictions vary more
+        within classes, and the teacher gets less accurate.
     alpha : float >= 0, default=1e-4
         Strength of the L2 penalty, ``1 / (C * n_samples)`` in scikit-learn's terms.
     centroid : {"exact", "fixed"}, default="exact"

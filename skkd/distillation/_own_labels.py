@@ -14,7 +14,7 @@ from .._threads import quiet_single_thread
 from .._validation import check_warm_start, validate_classification
 from ..losses import BinaryLogLoss, MultinomialLogLoss
 from ..objectives import classification_objective
-from ..solvers import gradient_norm, lbfgs, run
+from ..solvers import gradient_norm, lbfgs, newton, run
 
 __all__ = ["Descent", "OwnLabelsClassifier", "probabilities"]
 
@@ -52,11 +52,13 @@ class OwnLabelsClassifier(LogitClassifierMixin, SkkdEstimator):
             loss, data, alpha=self.alpha, fit_intercept=self.fit_intercept
         )
         start = self._start(labels, data)
+        with quiet_single_thread(data.X):
+            diagonal = _finite_diagonal(labels)
         self.classes_ = data.classes
         on_iterate, end = self._watched(
             data.X, y, max_iter=self.max_iter, task_name="update", attributes=self._attributes
         )
-        descent = Descent(start, self.max_iter, self.tol, on_iterate)
+        descent = Descent(start, diagonal, self.max_iter, self.tol, on_iterate)
         with quiet_single_thread(data.X):
             problem = self._learn(descent, labels, data)
             if problem is None and self.alpha == 0 and _separated(labels, descent.params):
@@ -95,12 +97,17 @@ class OwnLabelsClassifier(LogitClassifierMixin, SkkdEstimator):
 
 
 class Descent:
-    """L-BFGS on one problem after the other, within one budget of updates.
+    """One smooth problem after the other, within one budget of updates.
+
+    Convex problems are solved by Newton's method, which from the solution of a similar problem
+    is there after a few updates. The others, and rounds of a few steps only, go by L-BFGS.
 
     Parameters
     ----------
     params : array of shape (p + 1, k)
         Where to start.
+    diagonal : array that broadcasts to `params`
+        Diagonal of a Hessian bound, to scale the variables: problems on the same rows share it.
     max_iter : int
         Most updates in all.
     tol : float
@@ -122,7 +129,7 @@ class Descent:
         Whether a callback asked to stop.
     """
 
-    def __init__(self, params, max_iter, tol, on_iterate=None):
+    def __init__(self, params, diagonal, max_iter, tol, on_iterate=None):
         self.params = params
         self.value = None
         self.n_iter = 0
@@ -131,18 +138,17 @@ class Descent:
         self._max_iter = max_iter
         self._tol = tol
         self._on_iterate = on_iterate
-        self._diagonal = None
+        self._diagonal = diagonal
 
     def minimise(self, objective, most=None):
-        """Solve `objective` from where the last problem ended, in at most so many updates."""
-        if self._diagonal is None:  # problems on the same rows scale alike
-            self._diagonal = objective.diagonal()
+        """Solve `objective` from where the last problem ended, or make `most` steps towards it."""
+        solver = newton if objective.loss.convex and most is None else lbfgs
         result = run(
-            lbfgs(objective, self.params, diagonal=self._diagonal),
+            solver(objective, self.params, diagonal=self._diagonal),
             max_iter=self.left if most is None else min(most, self.left),
             tol=self._tol,
             criterion=gradient_norm,
-            check_every=1,  # L-BFGS waits for the device anyway
+            check_every=1,  # both solvers wait for the device anyway
             on_iterate=self._on_iterate,
         )
         self.params, self.value = result.params, result.iterate.value
@@ -172,6 +178,17 @@ def probabilities(logits):
     if logits.shape[1] == 1:
         return expit_pair(logits[:, 0])[0]
     return namespace(logits).exp(log_softmax(logits))
+
+
+def _finite_diagonal(labels):
+    diagonal = labels.diagonal()
+    xp = namespace(diagonal)
+    if not bool(to_numpy(xp.all(xp.isfinite(diagonal)))):
+        raise ValueError(
+            f"the squares of some features are beyond the largest {diagonal.dtype} number; scale "
+            "the features (sklearn.preprocessing.StandardScaler)"
+        )
+    return diagonal
 
 
 def _separated(labels, params):

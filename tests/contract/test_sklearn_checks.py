@@ -24,7 +24,11 @@ from tests.contract._instances import (
 )
 
 # The checks use data that no line separates and cut max_iter down to 5 or so.
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+# Two distinct rows in a class leave one direction for its parts, which LELP must warn of.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:n_subclasses=.*was lowered:UserWarning"),
+]
 
 
 def _cupy_without_device(namespace):
@@ -74,9 +78,11 @@ def test_registry_tries_every_option_of_every_estimator():
             for constraint in constraints:
                 options |= set(getattr(constraint, "options", ()))
                 options |= {True, False} if constraint == "boolean" else set()
-            seen = {params[name] for params in tried}
-            seen |= {option for parameter, option in NOT_FOR_CHECKS if parameter == name}
-            untried += [f"{cls.__name__}({name}={option!r})" for option in options - seen]
+            seen = [params[name] for params in tried]
+            seen += [option for parameter, option in NOT_FOR_CHECKS if parameter == name]
+            untried += [
+                f"{cls.__name__}({name}={option!r})" for option in options if option not in seen
+            ]
     assert not untried
 
 
@@ -138,9 +144,15 @@ def test_values_agree_with_numpy(estimator, namespace, device_name, dtype_name):
     expected = clone(estimator).fit(X, y)
     with config_context(array_api_dispatch=True):
         fitted = estimator.fit(xp.asarray(X, device=device), xp.asarray(y, device=device))
-        logits = fitted.decision_function(xp.asarray(X, device=device))
-    logits, expected_logits = to_numpy(logits), expected.decision_function(X)
+        logits = _answer(fitted)(xp.asarray(X, device=device))
+    logits, expected_logits = to_numpy(logits), _answer(expected)(X)
     # 2e-3 in float32: rounding of 6e-8 that large steps have multiplied by a few thousand.
     tolerance = 2e-3 if dtype_name == "float32" else 1e-10
     assert np.abs(logits - expected_logits).max() <= tolerance * np.abs(expected_logits).max()
-    assert getattr(fitted, "n_iter_", None) == getattr(expected, "n_iter_", None)
+    if dtype_name != "float32":  # there the last updates are rounding, which is each library's own
+        assert getattr(fitted, "n_iter_", None) == getattr(expected, "n_iter_", None)
+
+
+def _answer(estimator):
+    """Method whose numbers tell what was learned."""
+    return getattr(estimator, "decision_function", None) or estimator.transform
