@@ -38,6 +38,7 @@ class _State:
 
 
 _state = _State()
+_working = threading.local()
 
 
 def blas_threads():
@@ -86,17 +87,22 @@ def quiet_single_thread(X):
 def run_in_threads(function, items, n_threads):
     """``[function(item) for item in items]`` on up to `n_threads` threads, in order.
 
-    For work that releases the GIL.
+    For work that releases the GIL. Work that comes here itself is not divided again: the workers
+    are taken, and if all of them waited for each other, none would ever finish.
     """
     n_threads = min(n_threads, len(items))
-    if n_threads <= 1:
+    if n_threads <= 1 or getattr(_working, "here", False):
         return [function(item) for item in items]
     results = [None] * len(items)
     todo = iter(range(len(items)))  # next() on it is atomic: each worker takes what is left
 
     def work():
-        for i in todo:
-            results[i] = function(items[i])
+        _working.here = True
+        try:
+            for i in todo:
+                results[i] = function(items[i])
+        finally:
+            _working.here = False
 
     # The caller works too: were it to sleep, the scheduler would tend to wake two workers on the
     # core that it leaves, and keep them there for milliseconds.

@@ -66,9 +66,9 @@ class DistilledLogisticRegression(LogitClassifierMixin, SkkdEstimator):
         Strength of the L2 penalty, not negative.
     fit_intercept : bool, default=True
         Whether to add an intercept.
-    teacher_method : {"auto", "predict_log_proba", "predict_proba", "decision_function"}, \
-default="auto"
-        What the teacher is asked for; see :func:`teacher_logits`.
+    teacher_method : str, default="auto"
+        What the teacher is asked for: "predict_log_proba", "predict_proba", "decision_function",
+        or "auto" for the first of these that it has; see :func:`teacher_logits`.
     cv : int, splitter, list of splits, "refit" or "prefit", default=5
         How the teacher's logits are made: out of fold; "refit", in sample; or "prefit", by a
         fitted teacher as it is. See :func:`teacher_logits`.

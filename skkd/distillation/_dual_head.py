@@ -69,9 +69,9 @@ class DualHeadDistilledClassifier(LogitClassifierMixin, SkkdEstimator):
         Whether the heads have intercepts.
     temperature : float > 0 or "auto", default="auto"
         Temperature of `loss`; "auto" is 2.
-    teacher_method : {"auto", "predict_log_proba", "predict_proba", "decision_function"}, \
-default="auto"
-        How the teacher's logits are obtained; see :func:`teacher_logits`.
+    teacher_method : str, default="auto"
+        How the teacher's logits are obtained: "predict_log_proba", "predict_proba",
+        "decision_function", or "auto", the first of these that it has.
     cv : int, splitter, list of splits, "refit" or "prefit", default=5
         How they are obtained for rows that also train the teacher; see :func:`teacher_logits`.
     prob_floor : float in [0, 1), default=1e-6

@@ -73,9 +73,9 @@ class LELPDistilledClassifier(LogitClassifierMixin, SkkdEstimator):
         Take the teacher as it is, instead of fitting a clone on the rows. Teachers of different
         folds have no embedding in common, so there is no cross-fitting; logits of other origin
         can be passed to `fit`.
-    teacher_method : {"auto", "predict_log_proba", "predict_proba", "decision_function"}, \
-default="auto"
-        How the teacher's logits are obtained; see :func:`teacher_logits`.
+    teacher_method : str, default="auto"
+        How the teacher's logits are obtained: "predict_log_proba", "predict_proba",
+        "decision_function", or "auto", the first of these that it has.
     prob_floor : float in [0, 1), default=1e-6
         Mixed into the teacher's probabilities before their logarithm is taken.
     max_iter : int >= 1, default=1000

@@ -84,7 +84,7 @@ def mi_alpha_bound(F, log_q, alpha):
     >>> import numpy as np
     >>> from skkd.distillation import mi_alpha_bound
     >>> value, _, _ = mi_alpha_bound(20.0 * np.eye(8), np.zeros(8), 1.0)
-    >>> round(float(value), 4), round(np.log(7), 4)
+    >>> round(float(value), 4), round(float(np.log(7)), 4)
     (1.9459, 1.9459)
     """
     _check(F, log_q, alpha)

@@ -24,6 +24,8 @@ from scipy import sparse
 
 from .._backend import device_of, is_numpy, log_softmax, namespace, one_hot, total
 from ._base import Loss, weighted
+from ._compiled import compiled
+from ._compiled_batches import information_pass
 
 __all__ = ["CMILoss", "class_centroids"]
 
@@ -65,6 +67,8 @@ class CMILoss(Loss):
         return _divergence(log_softmax(Z), centroids, target.y)
 
     def value_and_gradient(self, Z, target, weight):
+        if compiled(Z):
+            return information_pass(Z, target.y, weight, self.centroids if self.separable else None)
         if self.separable:
             return super().value_and_gradient(Z, target, weight)
         log_p = log_softmax(Z)
@@ -84,6 +88,11 @@ def class_centroids(P, y, weight):
         Classes, integers 0..C-1.
     weight : float or array of shape (n,)
         Weights of the rows.
+
+    Returns
+    -------
+    centroids : array of shape (C, C)
+        One row for each class.
     """
     xp = namespace(P)
     n, n_classes = P.shape
@@ -106,7 +115,7 @@ def _divergence(log_p, centroids, y):
     # Q >= P / n_y: where Q underflows so does P, and the product is 0 with any finite logarithm.
     tiny = xp.finfo(log_p.dtype).smallest_normal
     log_q = xp.log(xp.where(centroids > tiny, centroids, tiny))
-    gaps = xp.where(P > 0, log_p - xp.take(log_q, y, axis=0), 0.0)
+    gaps = log_p - xp.take(log_q, y, axis=0)
     values = xp.sum(P * gaps, axis=1, keepdims=True)
     return values[:, 0], P * (gaps - values)
 

@@ -210,7 +210,18 @@ def taken(x, rows):
 
 
 def two_columns(Z):
-    """``[-z/2, z/2]`` for a difference of logits (n, 1), or for that of two columns (n, 2)."""
+    """``[-z/2, z/2]`` for a difference of logits z.
+
+    Parameters
+    ----------
+    Z : array of shape (n, 1) or (n, 2)
+        Differences, or two columns whose difference is taken.
+
+    Returns
+    -------
+    logits : array of shape (n, 2)
+        Two columns that sum to zero.
+    """
     half = 0.5 * (Z if Z.shape[1] == 1 else Z[:, 1:] - Z[:, :1])
     return namespace(Z).concat([-half, half], axis=1)
 

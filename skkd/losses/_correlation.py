@@ -31,6 +31,8 @@ import math
 
 from .._backend import namespace, total
 from ._base import weighted
+from ._compiled import compiled
+from ._compiled_batches import correlation_pass, pull_back_pass, softmax_pass
 from ._divergences import TeacherLoss, softmax_hessian
 from ._parameters import non_negative
 
@@ -48,8 +50,12 @@ class _BatchLoss(TeacherLoss):
     batch_coupled = True
 
     def prepare(self, target, Z=None, weight=None):
-        log_q = self.softened(target.teacher_logits)
-        return target._replace(prepared=(namespace(log_q).exp(log_q),))
+        return target._replace(prepared=(self._probabilities(target.teacher_logits),))
+
+    def _probabilities(self, logits):
+        if compiled(logits):
+            return softmax_pass(logits, self.temperature)
+        return namespace(logits).exp(self.softened(logits))
 
 
 class DISTLoss(_BatchLoss):
@@ -85,17 +91,19 @@ class DISTLoss(_BatchLoss):
 
     def value_and_gradient(self, Z, target, weight):
         xp = namespace(Z)
-        P = xp.exp(self.softened(Z))
-        Q = target.prepared[0]
+        Q, mass = target.prepared[0], batch_mass(target, Z)
         T, n_classes = self.temperature, Z.shape[1]
+        if compiled(Z):
+            params = {"temperature": T, "beta": self.beta, "gamma": self.gamma}
+            return correlation_pass(Z, Q, weight, **params, guard=_GUARD, mass=mass)
+        P = self._probabilities(Z)
         # Rows of probabilities have the mean 1/C.
         of_rows, row_slope = _row_correlation(P - 1.0 / n_classes, Q - 1.0 / n_classes)
-        guard = _GUARD / batch_mass(target, Z)
-        of_columns, column_slope = _column_correlation(P, Q, weight, guard)
+        of_columns, column_slope = _column_correlation(P, Q, weight, _GUARD / mass)
         value = self.beta * (1.0 - total(weight * of_rows) / _sum_of(weight, Z))
         value = value + self.gamma * (1.0 - xp.mean(of_columns))
         slope = self.beta * row_slope + (self.gamma / n_classes) * column_slope
-        return T**2 * value, -T * weighted(weight, softmax_hessian(P, slope))
+        return T**2 * value, _pulled_back(P, slope, weight, -T, Z)
 
 
 class ClassCorrelationLoss(_BatchLoss):
@@ -115,13 +123,13 @@ class ClassCorrelationLoss(_BatchLoss):
 
     def value_and_gradient(self, Z, target, weight):
         xp = namespace(Z)
-        P = xp.exp(self.softened(Z))
+        P = self._probabilities(Z)
         Q = target.prepared[0]
         half = _gram(P + Q, weighted(weight, P - Q))
         A = 0.5 * (half + half.T)
         factor = batch_mass(target, Z) ** 2 / Z.shape[1]
-        pull = weighted(weight, softmax_hessian(P, xp.matmul(P, A)))
-        return factor * total(A * A), (4.0 * factor / self.temperature) * pull
+        scale = 4.0 * factor / self.temperature
+        return factor * total(A * A), _pulled_back(P, xp.matmul(P, A), weight, scale, Z)
 
 
 class BatchCorrelationLoss(_BatchLoss):
@@ -140,8 +148,7 @@ class BatchCorrelationLoss(_BatchLoss):
     """
 
     def value_and_gradient(self, Z, target, weight):
-        xp = namespace(Z)
-        P = xp.exp(self.softened(Z))
+        P = self._probabilities(Z)
         Q = target.prepared[0]
         root = _root(weight)
         # Weighted by their roots on both sides, the Gram matrices are those of the weighted rows.
@@ -149,13 +156,19 @@ class BatchCorrelationLoss(_BatchLoss):
         few = 2 * Z.shape[0] < 5 * Z.shape[1]
         square, pull = (_by_rows if few else _by_classes)(S, D)
         mass = batch_mass(target, Z)
-        slope = softmax_hessian(P, pull)
-        return mass * square, (mass / self.temperature) * weighted(root, slope)
+        return mass * square, _pulled_back(P, pull, root, mass / self.temperature, Z)
 
 
 def batch_mass(target, Z):
     """Total weight of the batch before it was scaled; the number of rows where not known."""
     return float(Z.shape[0]) if target.mass is None else target.mass
+
+
+def _pulled_back(P, slope, weight, scale, Z):
+    """Gradient in the logits from that in the probabilities, for weighted rows."""
+    if compiled(Z):
+        return pull_back_pass(P, slope, weight, scale, Z)
+    return scale * weighted(weight, softmax_hessian(P, slope))
 
 
 def _row_correlation(U, V):

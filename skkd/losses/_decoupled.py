@@ -32,6 +32,7 @@ from typing import NamedTuple
 
 from .._backend import log_softmax, logsumexp, namespace, one_hot
 from ._base import Loss, weighted
+from ._compiled import compiled, deferred, own_losses, pass_over_rows
 from ._divergences import softmax_hessian
 from ._parameters import non_negative, positive
 
@@ -76,12 +77,28 @@ class DKDLoss(Loss):
         )
 
     def prepare(self, target, Z=None, weight=None):
-        teacher = _decouple(target.teacher_logits / self.temperature, target.y)
-        return target._replace(prepared=tuple(teacher))
+        if compiled(target.teacher_logits):
+            return target._replace(prepared=())
+        return target._replace(prepared=tuple(self._teacher_part(target)))
+
+    def _teacher_part(self, target):
+        if target.prepared:
+            return _Decoupled(*target.prepared)
+        return _decouple(target.teacher_logits / self.temperature, target.y)
+
+    def value_and_gradient(self, Z, target, weight):
+        if not (deferred(target) or compiled(Z)):
+            return super().value_and_gradient(Z, target, weight)
+        from .._kernels.softmax_losses import dkd_rows
+
+        others = (target.teacher_logits, target.y)
+        return pass_over_rows(
+            dkd_rows, Z, others, weight, (self.temperature, self.alpha, self.beta)
+        )
 
     def value_and_slope(self, Z, target):
         xp = namespace(Z)
-        q = _Decoupled(*target.prepared)
+        q = self._teacher_part(target)
         p = _decouple(Z / self.temperature, target.y)
         T, alpha, beta = self.temperature, self.alpha, self.beta
         q_own, q_rest = xp.exp(q.log_own), xp.exp(q.log_rest)
@@ -98,7 +115,7 @@ class DKDLoss(Loss):
         xp = namespace(Z)
         P = xp.exp(log_softmax(Z / self.temperature))
         hat = xp.exp(_decouple(Z / self.temperature, target.y).log_others)
-        q_rest = xp.exp(_Decoupled(*target.prepared).log_rest)
+        q_rest = xp.exp(self._teacher_part(target).log_rest)
         rest = self.beta - self.alpha * q_rest
         return lambda V: weighted(
             weight, self.alpha * softmax_hessian(P, V) + rest * softmax_hessian(hat, V)
@@ -135,15 +152,29 @@ class NKDLoss(Loss):
         return f"NKDLoss(temperature={self.temperature:g}, gamma={self.gamma:g})"
 
     def prepare(self, target, Z=None, weight=None):
+        if compiled(target.teacher_logits):
+            return target._replace(prepared=())
+        return target._replace(prepared=self._teacher_part(target))
+
+    def _teacher_part(self, target):
+        if target.prepared:
+            return target.prepared
         xp = namespace(target.teacher_logits)
         t, y = target.teacher_logits, target.y
         own = xp.exp(_decouple(t, y).log_own)
-        hat = xp.exp(_decouple(t / self.temperature, y).log_others)
-        return target._replace(prepared=(own, hat))
+        return own, xp.exp(_decouple(t / self.temperature, y).log_others)
+
+    def value_and_gradient(self, Z, target, weight):
+        if not (deferred(target) or compiled(Z)):
+            return super().value_and_gradient(Z, target, weight)
+        from .._kernels.softmax_losses import nkd_rows
+
+        others = (target.teacher_logits, target.y)
+        return pass_over_rows(nkd_rows, Z, others, weight, (self.temperature, self.gamma))
 
     def value_and_slope(self, Z, target):
         xp = namespace(Z)
-        own, q_hat = target.prepared
+        own, q_hat = self._teacher_part(target)
         right = _right(Z, target.y)
         log_p = log_softmax(Z)
         p = _decouple(Z / self.temperature, target.y)
@@ -156,7 +187,7 @@ class NKDLoss(Loss):
 
     def linearize(self, Z, target, weight):
         xp = namespace(Z)
-        own, _ = target.prepared
+        own, _ = self._teacher_part(target)
         P = xp.exp(log_softmax(Z))
         hat = xp.exp(_decouple(Z / self.temperature, target.y).log_others)
         return lambda V: weighted(
@@ -196,15 +227,32 @@ class WSLDLoss(Loss):
 
     def prepare(self, target, Z=None, weight=None):
         xp = namespace(target.teacher_logits)
-        student = -_decouple(Z, target.y).log_own
-        teacher = -_decouple(target.teacher_logits, target.y).log_own
+        student, teacher = (_own_loss(logits, target.y) for logits in (Z, target.teacher_logits))
         focus = -xp.expm1(-student / (teacher + 1e-7))
-        q = xp.exp(log_softmax(target.teacher_logits / self.temperature))
-        return target._replace(prepared=(self.alpha * focus, q))
+        if compiled(target.teacher_logits):  # the compiled pass makes the teacher's part itself
+            return target._replace(prepared=(self.alpha * focus,))
+        return target._replace(prepared=(self.alpha * focus, self._teacher_part(target)))
+
+    def _teacher_part(self, target):
+        t = target.teacher_logits
+        return namespace(t).exp(log_softmax(t / self.temperature))
+
+    def value_and_gradient(self, Z, target, weight):
+        if not (len(target.prepared) == 1 or compiled(Z)):
+            return super().value_and_gradient(Z, target, weight)
+        from .._kernels.softmax_losses import CROSS_ENTROPY, divergence_rows
+
+        arguments = (self.temperature, 0.5)
+        return pass_over_rows(
+            divergence_rows,
+            *(Z, (target.teacher_logits,), weight * target.prepared[0][:, 0], arguments),
+            before=(CROSS_ENTROPY,),
+        )
 
     def value_and_slope(self, Z, target):
         xp = namespace(Z)
-        focus, q = target.prepared
+        focus = target.prepared[0]
+        q = target.prepared[1] if len(target.prepared) > 1 else self._teacher_part(target)
         log_p = log_softmax(Z / self.temperature)
         T = self.temperature
         value = -(T**2) * focus[:, 0] * xp.sum(q * log_p, axis=1)
@@ -240,6 +288,13 @@ def _decouple(logits, y):
     return _Decoupled(
         own - everything, others - everything, log_others, xp.where(right, 0.0, log_others)
     )
+
+
+def _own_loss(logits, y):
+    """Cross-entropy of each row, as a column."""
+    if compiled(logits):
+        return own_losses(logits, y)[:, None]
+    return -_decouple(logits, y).log_own
 
 
 def _right(Z, y):

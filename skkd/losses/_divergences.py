@@ -23,6 +23,7 @@ import math
 
 from .._backend import log_softmax, namespace, one_hot
 from ._base import Loss, weighted
+from ._compiled import compiled, deferred, pass_over_rows
 from ._parameters import chosen, fraction, positive
 
 __all__ = ["JSLoss", "KLLoss", "LabelSmoothingLoss", "ReverseKLLoss", "softmax_hessian"]
@@ -35,6 +36,7 @@ class TeacherLoss(Loss):
     needs_labels = False
     shift_invariant = True
     min_classes = 2
+    _kernel: str | None = None  # name of the compiled pass
 
     def __init__(self, *, temperature=1.0):
         self.temperature = positive(temperature=temperature)
@@ -45,6 +47,32 @@ class TeacherLoss(Loss):
     def softened(self, logits):
         """Log-probabilities at the temperature."""
         return log_softmax(logits / self.temperature)
+
+    def prepare(self, target, Z=None, weight=None):
+        if compiled(target.teacher_logits):
+            return target._replace(prepared=())
+        return target._replace(prepared=self._teacher_part(target))
+
+    def _teacher_part(self, target):
+        """What is prepared: softened probabilities and their logs."""
+        log_q = self.softened(target.teacher_logits)
+        return namespace(log_q).exp(log_q), log_q
+
+    def _prepared(self, target):
+        return self._teacher_part(target) if deferred(target) else target.prepared
+
+    def value_and_gradient(self, Z, target, weight):
+        if not (self._kernel and (deferred(target) or compiled(Z))):
+            return super().value_and_gradient(Z, target, weight)
+        from .._kernels import softmax_losses
+
+        kind = getattr(softmax_losses, self._kernel)
+        beta = getattr(self, "beta", 0.5)
+        return pass_over_rows(
+            softmax_losses.divergence_rows,
+            *(Z, (target.teacher_logits,), weight, (self.temperature, beta)),
+            before=(kind,),
+        )
 
 
 class KLLoss(TeacherLoss):
@@ -66,14 +94,11 @@ class KLLoss(TeacherLoss):
     def __init__(self, *, temperature=2.0, form="kl"):
         super().__init__(temperature=temperature)
         self.form = chosen(("kl", "cross_entropy"), form=form)
-
-    def prepare(self, target, Z=None, weight=None):
-        log_q = self.softened(target.teacher_logits)
-        return target._replace(prepared=(namespace(log_q).exp(log_q), log_q))
+        self._kernel = "KL" if form == "kl" else "CROSS_ENTROPY"
 
     def value_and_slope(self, Z, target):
         xp = namespace(Z)
-        q, log_q = target.prepared
+        q, log_q = self._prepared(target)
         log_p = self.softened(Z)
         gaps = log_q - log_p if self.form == "kl" else -log_p
         T = self.temperature
@@ -99,16 +124,17 @@ class ReverseKLLoss(TeacherLoss):
     """
 
     convex = False
+    _kernel = "REVERSE_KL"
 
-    def prepare(self, target, Z=None, weight=None):
-        return target._replace(prepared=(self.softened(target.teacher_logits),))
+    def _teacher_part(self, target):
+        return (self.softened(target.teacher_logits),)
 
     def value_and_slope(self, Z, target):
         xp = namespace(Z)
         log_p = self.softened(Z)
         P = xp.exp(log_p)
         T = self.temperature
-        gaps = log_p - target.prepared[0]
+        gaps = log_p - self._prepared(target)[0]
         mean = xp.sum(P * gaps, axis=1, keepdims=True)
         return T**2 * mean[:, 0], T * P * (gaps - mean)
 
@@ -130,18 +156,15 @@ class JSLoss(TeacherLoss):
     """
 
     convex = False
+    _kernel = "JS"
 
     def __init__(self, *, temperature=1.0, beta=0.5):
         super().__init__(temperature=temperature)
         self.beta = fraction(beta=beta, closed=False)
 
-    def prepare(self, target, Z=None, weight=None):
-        log_q = self.softened(target.teacher_logits)
-        return target._replace(prepared=(namespace(log_q).exp(log_q), log_q))
-
     def value_and_slope(self, Z, target):
         xp = namespace(Z)
-        q, log_q = target.prepared
+        q, log_q = self._prepared(target)
         log_p = self.softened(Z)
         P = xp.exp(log_p)
         T, beta = self.temperature, self.beta
@@ -172,6 +195,13 @@ class LabelSmoothingLoss(Loss):
 
     def __repr__(self):
         return f"LabelSmoothingLoss(epsilon={self.epsilon:g})"
+
+    def value_and_gradient(self, Z, target, weight):
+        if not compiled(Z) or target.y.ndim == 2:
+            return super().value_and_gradient(Z, target, weight)
+        from .._kernels.softmax_losses import label_rows
+
+        return pass_over_rows(label_rows, Z, (target.y,), weight, (self.epsilon,))
 
     def value_and_slope(self, Z, target):
         xp = namespace(Z)

@@ -12,6 +12,7 @@ import math
 
 from .._backend import expit_pair, log_softmax, logsumexp, namespace, softplus_pair, total
 from ._base import weighted
+from ._compiled import compiled, pass_over_rows
 from ._margin import BinaryMarginLoss
 from ._multiclass import MulticlassLoss, own_class, own_logit
 
@@ -81,6 +82,13 @@ class MultinomialLogLoss(MulticlassLoss):
         value = peak + xp.log1p(own + rest)
         P = others / (1.0 + own + rest)
         return value[:, 0], self.from_error(P, target)
+
+    def value_and_gradient(self, Z, target, weight):
+        if not compiled(Z) or target.y.ndim == 2:
+            return super().value_and_gradient(Z, target, weight)
+        from .._kernels.softmax_losses import label_rows
+
+        return pass_over_rows(label_rows, Z, (target.y,), weight, (0.0,))
 
     def _soft(self, Z, T):
         xp = namespace(Z)

@@ -19,6 +19,7 @@ import math
 
 from .._backend import expit_pair, namespace, softplus_pair
 from ._base import Loss, weighted
+from ._compiled import compiled, deferred, flat_pass, pass_over_rows
 from ._parameters import positive
 
 __all__ = ["BinaryKLLoss", "BinaryKLNormLoss", "LogitMSELoss"]
@@ -45,6 +46,18 @@ class LogitMSELoss(Loss):
 
     def __repr__(self):
         return f"LogitMSELoss(center={self.center})"
+
+    def value_and_gradient(self, Z, target, weight):
+        if not compiled(Z):
+            return super().value_and_gradient(Z, target, weight)
+        from .._kernels.logit_losses import SQUARED, entry_rows, squared_entries
+
+        T, before = target.teacher_logits, (SQUARED,)
+        factors = weight / Z.shape[1]
+        if self.center:
+            return pass_over_rows(entry_rows, Z, (T,), factors, (1.0, True), before=before)
+        flat = flat_pass(squared_entries, Z, T, factors, (), before=())
+        return flat or pass_over_rows(entry_rows, Z, (T,), factors, (1.0, False), before=before)
 
     def value_and_slope(self, Z, target):
         gaps = self._centred(Z - target.teacher_logits)
@@ -85,14 +98,28 @@ class BinaryKLLoss(Loss):
         return f"BinaryKLLoss(temperature={self.temperature:g})"
 
     def prepare(self, target, Z=None, weight=None):
+        if compiled(target.teacher_logits):
+            return target._replace(prepared=())
+        return target._replace(prepared=self._teacher_part(target))
+
+    def _teacher_part(self, target):
         t = target.teacher_logits / self.temperature
-        q, rest = expit_pair(t)
-        positive_part, negative_part = softplus_pair(t)
-        return target._replace(prepared=(q, rest, positive_part, negative_part))
+        return *expit_pair(t), *softplus_pair(t)
+
+    def value_and_gradient(self, Z, target, weight):
+        if not (deferred(target) or compiled(Z)):
+            return super().value_and_gradient(Z, target, weight)
+        from .._kernels.logit_losses import BINARY_KL, entry_rows
+
+        given = (target.teacher_logits, weight, (self.temperature, False))
+        flat = flat_pass(entry_rows, Z, *given, before=(BINARY_KL,))
+        return flat or pass_over_rows(*(entry_rows, Z, given[:1], *given[1:]), before=(BINARY_KL,))
 
     def value_and_slope(self, Z, target):
         xp = namespace(Z)
-        q, q_rest, t_up, t_down = target.prepared
+        q, q_rest, t_up, t_down = (
+            self._teacher_part(target) if deferred(target) else target.prepared
+        )
         s = Z / self.temperature
         p, p_rest = expit_pair(s)
         up, down = softplus_pair(s)
@@ -132,6 +159,17 @@ class BinaryKLNormLoss(Loss):
 
     def __repr__(self):
         return f"BinaryKLNormLoss(temperature={self.temperature:g})"
+
+    def value_and_gradient(self, Z, target, weight):
+        if not compiled(Z):
+            return super().value_and_gradient(Z, target, weight)
+        from .._kernels.logit_losses import BINARY_KL_NORM, entry_rows
+
+        given = (target.teacher_logits, weight, (self.temperature, False))
+        flat = flat_pass(entry_rows, Z, *given, before=(BINARY_KL_NORM,))
+        return flat or pass_over_rows(
+            *(entry_rows, Z, given[:1], *given[1:]), before=(BINARY_KL_NORM,)
+        )
 
     def value_and_slope(self, Z, target):
         xp = namespace(Z)

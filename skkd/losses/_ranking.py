@@ -24,6 +24,7 @@ import math
 
 from .._backend import log_softmax, namespace, one_hot
 from ._base import Loss
+from ._compiled import compiled, ranking_pass, rankings
 from ._parameters import positive
 
 __all__ = ["ListMLELoss", "PLDLoss", "scan_logsumexp"]
@@ -38,6 +39,12 @@ class _RankingLoss(Loss):
     diagonal_curvature = 0.25
 
     def prepare(self, target, Z=None, weight=None):
+        t = target.teacher_logits
+        if compiled(t):
+            return target._replace(prepared=(rankings(t, target.y),))
+        return target._replace(prepared=self._teacher_part(target))
+
+    def _teacher_part(self, target):
         xp = namespace(target.teacher_logits)
         t = target.teacher_logits
         first = one_hot(target.y, t.shape[1])
@@ -45,11 +52,20 @@ class _RankingLoss(Loss):
         order = xp.argsort(xp.where(first, -math.inf, -t), axis=1, stable=True)
         log_weight = xp.take_along_axis(self._log_weights(t), order, axis=1)
         place = xp.argsort(order, axis=1, stable=True)
-        return target._replace(prepared=(order, place, log_weight))
+        return order, place, log_weight
+
+    def value_and_gradient(self, Z, target, weight):
+        if len(target.prepared) > 1:
+            return super().value_and_gradient(Z, target, weight)
+        temperature = getattr(self, "teacher_temperature", None)
+        return ranking_pass(
+            *(Z, target.teacher_logits, target.y, target.prepared[0], weight, temperature)
+        )
 
     def value_and_slope(self, Z, target):
         xp = namespace(Z)
-        order, place, log_weight = target.prepared
+        parts = target.prepared
+        order, place, log_weight = parts if len(parts) > 1 else self._teacher_part(target)
         ranked = xp.take_along_axis(Z, order, axis=1)
         log_sums = scan_logsumexp(ranked, reverse=True)
         W = xp.exp(log_weight)

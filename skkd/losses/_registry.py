@@ -2,6 +2,8 @@
 
 import inspect
 
+import numpy as np
+
 from .._backend import device_of, is_numpy, namespace
 from ._base import ClassificationLoss, Target
 from ._cmi import CMILoss
@@ -137,7 +139,22 @@ def get_loss(name, *, standardize=False, **params):
 
 
 def make_loss(name, *, standardize=False, **params):
-    """The loss object of a distillation loss's name, for logits of two or more columns."""
+    """Loss object of a distillation loss's name, for logits of two or more columns.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`list_losses` that belongs to distillation.
+    standardize : bool, default=False
+        Standardise the logits of each row first.
+    **params : dict
+        Parameters of the loss.
+
+    Returns
+    -------
+    loss : Loss
+        An object of the layer below :func:`get_loss`, for objectives and estimators.
+    """
     name = _ALIASES.get(name, name)
     if name not in _DISTILLATION_LOSSES:
         raise ValueError(f"unknown loss {name!r}; known losses are {', '.join(list_losses())}")
@@ -225,7 +242,7 @@ class NamedLoss:
         if teacher_logits is None:
             raise ValueError(f"loss {self.name!r} compares with a teacher: pass teacher_logits")
         xp = namespace(Z)
-        t = xp.astype(_as_array(teacher_logits, Z), Z.dtype)
+        t = xp.astype(_as_array(teacher_logits, Z), Z.dtype, copy=False)
         t = t[:, None] if t.ndim == 1 else t
         widths = (1, 2) if Z.shape[1] == 1 else (Z.shape[1],)
         if t.shape[0] != Z.shape[0] or t.shape[1] not in widths:
@@ -233,7 +250,7 @@ class NamedLoss:
                 f"teacher_logits has shape {tuple(teacher_logits.shape)} but student_logits "
                 f"{tuple(Z.shape)}; pass one logit for each row and class"
             )
-        if not bool(xp.all(xp.isfinite(t))):
+        if not _all_finite(t):
             raise ValueError(
                 "teacher_logits holds NaN or infinity; take logits from probabilities p by "
                 "log((1 - e) p + e / C) with a small e, which is finite also where p is 0"
@@ -269,6 +286,16 @@ class NamedLoss:
 
     def __repr__(self):
         return f"get_loss({self.name!r})"
+
+
+def _all_finite(t):
+    """Whether no entry is NaN or infinite; for NumPy arrays their sum mostly tells."""
+    if is_numpy(t):
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(np.sum(t)):
+                return True
+    xp = namespace(t)
+    return bool(xp.all(xp.isfinite(t)))
 
 
 def _as_array(values, Z):

@@ -29,8 +29,12 @@ ICCV 2023 (arXiv 2303.13005).
 "TSD-KD", token-selective dual knowledge distillation, ICLR 2026 (arXiv 2603.13260).
 """
 
-from .._backend import device_of, expit_pair, log_softmax, namespace, total
+import numpy as np
+
+from .._backend import device_of, expit_pair, log_softmax, namespace, one_hot, total
 from ._base import Loss, weighted
+from ._compiled import compiled, ranking_pass
+from ._compiled_batches import best_classes, entropies, entropy_pass, self_pass, zipf_labels
 from ._correlation import batch_mass
 from ._decoupled import _decouple, _right
 from ._divergences import JSLoss, TeacherLoss, softmax_hessian
@@ -81,7 +85,10 @@ class USKDLoss(Loss):
         score = _rank_score(Z, target.y, log=self.rank_score == "authors")
         if target.teacher_logits is not None:
             score = score + _rank_score(target.teacher_logits, target.y)
-        zipf = xp.where(_right(Z, target.y), 0.0, 1.0 / xp.astype(_ranks(-score) + 1, Z.dtype))
+        if compiled(Z):
+            zipf = zipf_labels(score, target.y)
+        else:
+            zipf = xp.where(_right(Z, target.y), 0.0, 1.0 / xp.astype(_ranks(score) + 1, Z.dtype))
         soft = zipf / xp.sum(zipf, axis=1, keepdims=True)
         return target._replace(prepared=(self.alpha * (1.0 + square - mean), self.beta * soft))
 
@@ -92,6 +99,12 @@ class USKDLoss(Loss):
         value = -focus * p.log_own - xp.sum(soft * p.log_finite, axis=1, keepdims=True)
         pull = xp.where(_right(Z, target.y), -xp.exp(p.log_rest), xp.exp(p.log_others + p.log_rest))
         return value[:, 0], focus * pull + self.beta * xp.exp(p.log_others) - soft
+
+    def value_and_gradient(self, Z, target, weight):
+        if not compiled(Z):
+            return super().value_and_gradient(Z, target, weight)
+        focus, soft = target.prepared
+        return self_pass(Z, soft, focus[:, 0], target.y, weight, self.beta)
 
     def linearize(self, Z, target, weight):
         xp = namespace(Z)
@@ -137,16 +150,26 @@ class PreferenceRankLoss(TeacherLoss):
     def prepare(self, target, Z=None, weight=None):
         xp = namespace(Z)
         k = min(self.top_k, Z.shape[1])
-        best = xp.argsort(-Z, axis=1, stable=True)
-        candidates = best[:, :k]
+        large = compiled(Z)
+        candidates = best_classes(Z, k) if large else _falling(Z)[:, :k]
         liking = xp.take_along_axis(target.teacher_logits, candidates, axis=1)
-        order = xp.argsort(liking if self.reversed else -liking, axis=1, stable=True)
-        # Where each class went: its place in the order, or k, which is a column of zeros.
-        standing = xp.argsort(best, axis=1, stable=True)
-        place = xp.argsort(order, axis=1, stable=True)
-        inside = xp.take_along_axis(place, xp.where(standing < k, standing, 0), axis=1)
-        place = xp.where(standing < k, inside, k)
-        return target._replace(prepared=(xp.take_along_axis(candidates, order, axis=1), place))
+        order = _falling(-liking if self.reversed else liking)
+        order = xp.take_along_axis(candidates, order, axis=1)
+        # The compiled pass scatters and needs no places.
+        return target._replace(prepared=(order, None if large else _places(order, Z.shape[1])))
+
+    def value_and_gradient(self, Z, target, weight):
+        order, place = target.prepared
+        k = order.shape[1]
+        if place is not None or k < 2:
+            return super().value_and_gradient(Z, target, weight)
+        ranked = np.take_along_axis(Z, order, axis=1) / self.temperature
+        as_ranked = np.tile(np.arange(k), (Z.shape[0], 1))
+        # A mean over the places there, a sum here.
+        value, slope = ranking_pass(ranked, ranked, None, as_ranked, k * weight, None)
+        G = np.zeros_like(Z)
+        np.put_along_axis(G, order, slope / self.temperature, axis=1)
+        return value, G
 
     def value_and_slope(self, Z, target):
         xp = namespace(Z)
@@ -155,6 +178,8 @@ class PreferenceRankLoss(TeacherLoss):
         log_sums = scan_logsumexp(ranked, reverse=True)
         value = xp.sum(log_sums - ranked, axis=1)
         slope = (xp.exp(scan_logsumexp(-log_sums) + ranked) - 1.0) / self.temperature
+        if place is None:
+            place = _places(order, Z.shape[1])
         slope = xp.concat([slope, xp.zeros_like(slope[:, :1])], axis=1)
         return value, xp.take_along_axis(slope, place, axis=1)
 
@@ -195,11 +220,16 @@ class GatedJSLoss(TeacherLoss):
         )
 
     def prepare(self, target, Z=None, weight=None):
-        gap = _entropy(self.softened(Z)) - _entropy(self.softened(target.teacher_logits))
+        T = self.temperature
+        gap = _entropy_of(Z, T) - _entropy_of(target.teacher_logits, T)
         gate = expit_pair(gap / self.gate_temperature)[0]
         if self.reduction == "sum":
             gate = batch_mass(target, Z) * gate
         return target._replace(prepared=(gate, self._divergence.prepare(target)))
+
+    def value_and_gradient(self, Z, target, weight):
+        gate, inner = target.prepared
+        return self._divergence.value_and_gradient(Z, inner, weight * gate)
 
     def value_and_slope(self, Z, target):
         gate, inner = target.prepared
@@ -291,7 +321,7 @@ class SelectiveLoss(TeacherLoss):
     def prepare(self, target, Z=None, weight=None):
         xp = namespace(Z)
         counts = self._copies(target, Z, weight)
-        H = _entropy(log_softmax(Z))
+        H = _entropy_of(Z)
         top = _top_share(H, counts, self.fraction)
         opening = top if self.select == "entropy" else _opening(H, counts, self.fraction)
         most = top if self.entropy_rows == "top" else _above_quantile(H, counts, self.fraction)
@@ -312,12 +342,41 @@ class SelectiveLoss(TeacherLoss):
         sharpen = -xp.exp(log_p) * (log_p + H[:, None])
         return value, slope + weighted(of_ranking, pull) + weighted(of_entropy, sharpen)
 
+    def value_and_gradient(self, Z, target, weight):
+        if not compiled(Z):
+            return super().value_and_gradient(Z, target, weight)
+        of_ranking, of_entropy, direct, ranking = target.prepared
+        value, G = self._direct.value_and_gradient(Z, direct, weight)
+        others = [self._ranking.value_and_gradient(Z, ranking, weight * of_ranking)]
+        others.append(entropy_pass(Z, weight * of_entropy))
+        for other, gradient in others:
+            value = value + other
+            G += gradient
+        return value, G
+
     def _copies(self, target, Z, weight):
         """How many times each row counts, shape (n,)."""
         xp = namespace(Z)
         if weight is None or isinstance(weight, float):
             return xp.full_like(Z[:, 0], batch_mass(target, Z) / Z.shape[0])
         return weight * batch_mass(target, Z)
+
+
+def _falling(values):
+    """Order of each row, the largest first; ties by class."""
+    return namespace(values).argsort(-values, axis=1, stable=True)
+
+
+def _places(order, n_classes):
+    """Where in the order each class stands, shape (n, C); the order's length if it does not."""
+    xp = namespace(order)
+    n, k = order.shape
+    if k == n_classes:
+        return xp.argsort(order, axis=1)
+    place = xp.full((n, n_classes), k, dtype=order.dtype, device=device_of(order))
+    for j in range(k):
+        place = xp.where(one_hot(order[:, j], n_classes), j, place)
+    return place
 
 
 def _rank_score(logits, y, *, log=False):
@@ -330,10 +389,16 @@ def _rank_score(logits, y, *, log=False):
     return xp.exp(score) / (xp.exp(_decouple(logits, y).log_rest) + 1e-6)
 
 
-def _ranks(keys):
-    """Place of each entry in the ascending order of its row, from 0; ties by class."""
-    xp = namespace(keys)
-    return xp.argsort(xp.argsort(keys, axis=1, stable=True), axis=1, stable=True)
+def _ranks(values):
+    """Place of each entry in the falling order of its row, from 0; ties by class."""
+    return namespace(values).argsort(_falling(values), axis=1)
+
+
+def _entropy_of(logits, temperature=1.0):
+    """Entropy of each row's softened probabilities, in nats."""
+    if compiled(logits):
+        return entropies(logits, temperature)
+    return _entropy(log_softmax(logits / temperature))
 
 
 def _entropy(log_p):

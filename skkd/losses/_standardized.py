@@ -18,6 +18,7 @@ CVPR 2024 (arXiv 2403.01993).
 
 from .._backend import namespace
 from ._base import Loss
+from ._compiled import compiled, standardized, unstandardized
 
 __all__ = ["Standardized"]
 
@@ -59,11 +60,16 @@ class Standardized(Loss):
     def value_and_gradient(self, Z, target, weight):
         scores, spread = _standardize(Z)
         value, gradient = self.loss.value_and_gradient(scores, target, weight)
+        if compiled(Z):
+            return value, unstandardized(gradient, scores, spread[:, 0], _EPS, Z)
         return value, _pull_back(gradient, scores, spread)
 
 
 def _standardize(Z):
     """Standardised rows and their standard deviations, as a column."""
+    if compiled(Z):
+        scores, spread = standardized(Z, _EPS)
+        return scores, spread[:, None]
     xp = namespace(Z)
     gaps = Z - xp.mean(Z, axis=1, keepdims=True)
     spread = xp.std(gaps, axis=1, correction=1, keepdims=True)

@@ -26,8 +26,8 @@ Cuturi, M., "Sinkhorn distances: lightspeed computation of optimal transport", N
 import math
 
 from .._backend import device_of, float_dtypes, logsumexp, namespace, total
-from ._correlation import _BatchLoss, batch_mass
-from ._divergences import softmax_hessian
+from ._compiled_transport import transport_pays, transported
+from ._correlation import _BatchLoss, _pulled_back, batch_mass
 from ._parameters import chosen, count, non_negative, positive
 
 __all__ = ["SinkhornLoss"]
@@ -93,8 +93,7 @@ class SinkhornLoss(_BatchLoss):
         )
 
     def value_and_gradient(self, Z, target, weight):
-        xp = namespace(Z)
-        P = xp.exp(self.softened(Z))
+        P = self._probabilities(Z)
         Q = target.prepared[0]
         w = _as_vector(weight, Z)
         value, pull = self._cost(P, Q, w)
@@ -105,10 +104,12 @@ class SinkhornLoss(_BatchLoss):
         factor = self.scale
         if self.reduction == "sum":
             factor = factor * batch_mass(target, Z)
-        return factor * value, (factor / self.temperature) * softmax_hessian(P, pull)
+        return factor * value, _pulled_back(P, pull, 1.0, factor / self.temperature, Z)
 
     def _cost(self, P, Q, w, *, both=False):
         """Cost and its gradient in P; `both` adds the gradient in Q, for Q the same as P."""
+        if transport_pays(P, Q) and self.epsilon >= _LEAST_EPSILON[P.itemsize]:
+            return transported(P, Q, w, self.epsilon, self.n_iter, both=both)
         D = _costs(P, Q)
         value, G = _unrolled(D, w, self.epsilon, self.n_iter)
         pull = _pull_back(G, P, Q)

@@ -1,7 +1,7 @@
 """scikit-learn's checks on every public estimator, array API checks included."""
 
 import importlib.util
-from functools import partial
+from functools import cache, partial
 from unittest import SkipTest
 
 import numpy as np
@@ -50,7 +50,16 @@ def _namespaces(check):
     return found
 
 
-@parametrize_with_checks(instances(), expected_failed_checks=expected_failures, xfail_strict=True)
+def _checks():
+    """All checks of all instances; printing an estimator once, not for each of its checks."""
+    mark = parametrize_with_checks(
+        instances(), expected_failed_checks=expected_failures, xfail_strict=True
+    ).mark
+    names, checks = mark.args
+    return pytest.mark.parametrize(names, list(checks), ids=cache(mark.kwargs["ids"]))
+
+
+@_checks()
 def test_estimator_meets_check(estimator, check):
     if any(_cupy_without_device(namespace) for namespace in _namespaces(check)):
         pytest.skip("cupy is installed but there is no CUDA device")
