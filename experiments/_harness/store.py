@@ -14,6 +14,9 @@ version, configuration, and the content of the data files that the configuration
 import hashlib
 import json
 import os
+import signal
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -149,11 +152,33 @@ def _write_and_rename(path, content):
     # Same folder: a rename is atomic only within one file system. The process id keeps apart
     # two runs that write the same result.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    with _uninterrupted():
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+
+@contextmanager
+def _uninterrupted():
+    """Hold Ctrl-C back while a file is written, and deliver it afterwards.
+
+    What was computed is then kept, and no interrupt falls between opening the file and taking it
+    in hand, which would leave it to the collector of garbage, with a complaint.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGINT) is None:  # only there signals arrive
+        yield
+        return
+    held = []
+    before = signal.signal(signal.SIGINT, lambda *arguments: held.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if held and callable(before):
+            before(*held[0])
 
 
 def _parse(text):

@@ -109,7 +109,7 @@ class DualHeadDistilledClassifier(LogitClassifierMixin, SkkdEstimator):
         Whether `tol` was met.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (n_features,)
         Names of features seen in fit, if all are strings.
 
     Raises

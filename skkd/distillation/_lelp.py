@@ -87,9 +87,9 @@ class LELPDistilledClassifier(LogitClassifierMixin, SkkdEstimator):
 
     Attributes
     ----------
-    coef_ : array of shape (n_classes * n_subclasses_, n_features)
+    coef_ : array of shape (n_classes * n_subclasses, n_features)
         Coefficients of the subclasses; those of a class stand one after another.
-    intercept_ : array of shape (n_classes * n_subclasses_,)
+    intercept_ : array of shape (n_classes * n_subclasses,)
         Their intercepts; zeros without.
     n_subclasses_ : int
         Subclasses of each class that were used.
@@ -107,7 +107,7 @@ class LELPDistilledClassifier(LogitClassifierMixin, SkkdEstimator):
         Whether `tol` was met.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (n_features,)
         Names of features seen in fit, if all are strings.
 
     Raises

@@ -104,7 +104,7 @@ class LELPTargets:
         class.
     means_ : ndarray of shape (n_classes, n_dimensions)
         Class means of the embedding.
-    directions_ : ndarray of shape (n_classes, n_subclasses_, n_dimensions)
+    directions_ : ndarray of shape (n_classes, n_subclasses, n_dimensions)
         Directions, rotated and divided by the scale of the class.
 
     Warns
@@ -199,7 +199,7 @@ class LELPTargets:
 
         Returns
         -------
-        targets : ndarray of shape (n_samples, n_classes * n_subclasses_)
+        targets : ndarray of shape (n_samples, n_classes * n_subclasses)
             Probabilities; the subclasses of a class stand side by side.
         """
         H = np.asarray(embeddings, dtype=np.float64)

@@ -83,13 +83,13 @@ class MIAlphaProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SkkdE
     bound_ : float
         Mean of the bound over the batches of the last pass, in nats. It is that of the training
         rows, and too high where these are few.
-    bounds_ : array of shape (n_iter_,)
+    bounds_ : array of shape (n_iter,)
         The same for every pass.
     n_iter_ : int
         Passes made.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (n_features,)
         Names of features seen in fit, if all are strings.
 
     Raises

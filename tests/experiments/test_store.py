@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -148,3 +149,19 @@ def test_file_digest_follows_the_content(tmp_path):
     (tmp_path / "a").write_bytes(b"1")
     (tmp_path / "b").write_bytes(b"2")
     assert file_digest(tmp_path / "a") != file_digest(tmp_path / "b")
+
+
+def test_an_interrupt_waits_until_the_result_is_written(tmp_path, monkeypatch):
+    flush = os.fsync
+
+    def interrupted(number):
+        signal.raise_signal(signal.SIGINT)
+        flush(number)
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "result.json", {"a": 1})
+    assert json.loads((tmp_path / "result.json").read_text()) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [tmp_path / "result.json"]
+    assert signal.getsignal(signal.SIGINT) is before
