@@ -192,14 +192,15 @@ class _Descent:
     def _run(self, objective, params, solver, *, tol=None, most=None):
         result = run(
             solver(objective, params),
-            max_iter=self._left() if most is None else most,
+            # A callback that asked to stop, asked to stop the whole fit.
+            max_iter=0 if self.stopped else self._left() if most is None else most,
             tol=self.estimator.tol if tol is None else tol,
             criterion=gradient_norm,
             check_every=1,  # these solvers wait for the device anyway
             on_iterate=self.on_iterate,
         )
         self.n_iter += result.n_iter
-        self.stopped = result.stopped
+        self.stopped = self.stopped or result.stopped
         return result
 
     def _left(self):

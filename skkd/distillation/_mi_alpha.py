@@ -180,7 +180,7 @@ class MIAlphaProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SkkdE
         problem = _Critic(X, H, self.n_components, self.alpha)
         attributes = self._attributes_of(problem, mean, spread)
         on_iterate, end = self._watched(
-            X, y, max_iter=self.max_iter, task_name="pass", attributes=attributes
+            X, y, max_iter=self.max_iter, task_name="update", attributes=attributes
         )
         bounds = []
         result = run(

@@ -72,7 +72,7 @@ TIGHTEST = {"tol": 1e-20}  # where everything is smooth
 
 # A teacher with embeddings, whose fit is exact and never warns.
 FEATURES = make_pipeline(
-    RBFSampler(n_components=20, random_state=0),
+    RBFSampler(gamma=0.03, n_components=30, random_state=0),
     LogisticRegression(solver="newton-cholesky", tol=1e-12),
 )
 
