@@ -10,7 +10,13 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ._backend import float_dtypes, input_namespace, is_numpy, move_to, namespace, to_numpy
 
-__all__ = ["ClassificationData", "check_warm_start", "class_codes", "validate_classification"]
+__all__ = [
+    "ClassificationData",
+    "check_warm_start",
+    "class_codes",
+    "last_params",
+    "validate_classification",
+]
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,17 @@ def check_warm_start(estimator, data):
             f"{', '.join(old)}, but the data has {data.X.shape[1]} features and the classes "
             f"{', '.join(new)}; set warm_start=False or fit a new estimator"
         )
+
+
+def last_params(estimator, data):
+    """Parameters (p + 1, k) of the last fit, where `data` is, for a warm start."""
+    check_warm_start(estimator, data)
+    xp, _, device = input_namespace(data.X)
+    W = xp.asarray(estimator.coef_.T, dtype=data.X.dtype, device=device)
+    if not estimator.fit_intercept:
+        return W
+    b = xp.asarray(estimator.intercept_[None, :], dtype=data.X.dtype, device=device)
+    return xp.concat([W, b], axis=0)
 
 
 def _drop_weightless(classes, codes, sample_weight):

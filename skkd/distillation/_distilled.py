@@ -16,15 +16,15 @@ from sklearn.base import _fit_context
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.class_weight import compute_class_weight
 
-from .._backend import device_of, input_namespace, log_softmax, namespace, to_numpy, total
+from .._backend import log_softmax, namespace, to_numpy
 from .._base import LogitClassifierMixin, SkkdEstimator, linear_attributes
 from .._threads import quiet_single_thread
-from .._validation import check_warm_start, validate_classification
+from .._validation import last_params, validate_classification
 from ..losses import Loss, Target
 from ._descent import StudentObjectives, descend
 from ._given_logits import check_teacher_logits
+from ._partly_labelled import class_weighted, filled_labels, not_taught, total_weight
 from ._recipes import student_losses, student_recipe, student_target
 from ._teacher import fit_teacher
 from ._teacher_scores import warn_if_not_log_probabilities
@@ -289,7 +289,7 @@ class DistilledLogisticRegression(LogitClassifierMixin, SkkdEstimator):
                 loss, X, y, sample_weight, teacher_logits, data, labelled
             )
         self.teacher_logits_ = logits
-        target = Target(data.y, logits, mass=_mass(data))
+        target = Target(data.y, logits, mass=total_weight(data))
         target = student_target(target, loss, data, labelled, ce_weight, kd_weight)
         make = StudentObjectives(self, data, whole, target, n_outputs, labelled)
         self.classes_ = data.classes
@@ -382,10 +382,12 @@ class DistilledLogisticRegression(LogitClassifierMixin, SkkdEstimator):
         if labelled is None:
             data = validate_classification(self, X, y, sample_weight, self.class_weight)
             return data, None
-        data = validate_classification(self, X, _filled(y, labelled, sample_weight), sample_weight)
+        data = validate_classification(
+            self, X, filled_labels(y, labelled, sample_weight), sample_weight
+        )
         if self.class_weight is None:
             return data, labelled
-        return _class_weighted(data, labelled, self.class_weight), labelled
+        return class_weighted(data, labelled, self.class_weight), labelled
 
     def _labelled(self, y):
         if self.unlabeled_label is None:
@@ -420,7 +422,7 @@ class DistilledLogisticRegression(LogitClassifierMixin, SkkdEstimator):
             prob_floor=self.prob_floor,
             sample_weight=sample_weight,
             classes=to_numpy(data.classes),
-            unlabeled=_not_taught(data, labelled),
+            unlabeled=not_taught(data, labelled),
             n_jobs=self.n_jobs,
         )
         if not self.standardize_logits:
@@ -432,13 +434,7 @@ class DistilledLogisticRegression(LogitClassifierMixin, SkkdEstimator):
         """Last solution for a warm start; None otherwise."""
         if not (self.warm_start and hasattr(self, "coef_")):
             return None
-        check_warm_start(self, data)
-        xp, device = namespace(data.X), device_of(data.X)
-        W = xp.asarray(self.coef_.T, dtype=data.X.dtype, device=device)
-        if not self.fit_intercept:
-            return W
-        b = xp.asarray(self.intercept_[None, :], dtype=W.dtype, device=device)
-        return xp.concat([W, b], axis=0)
+        return last_params(self, data)
 
     def _attributes(self, params):
         return linear_attributes(params, self.fit_intercept, center=self._centred())
@@ -453,54 +449,3 @@ class DistilledLogisticRegression(LogitClassifierMixin, SkkdEstimator):
         if self.teacher is not None:
             tags.input_tags.sparse = get_tags(self.teacher).input_tags.sparse
         return tags
-
-
-def _mass(data):
-    """Total weight of the rows."""
-    if data.sample_weight is None:
-        return float(data.X.shape[0])
-    return float(to_numpy(total(data.sample_weight)))
-
-
-def _not_taught(data, labelled):
-    """Rows that the teacher is not to see: without label, or of no weight."""
-    rows = np.zeros(data.X.shape[0], dtype=bool) if labelled is None else ~labelled
-    if data.sample_weight is not None:
-        rows = rows | (to_numpy(data.sample_weight) == 0)
-    return rows
-
-
-def _filled(y, labelled, sample_weight):
-    """Labels with some existing one where there is none, to pass the checks of labels."""
-    xp, _, device = input_namespace(y)
-    usable = labelled
-    if sample_weight is not None:
-        weighted = labelled & (np.asarray(to_numpy(sample_weight)) > 0)
-        usable = weighted if weighted.any() else labelled
-    first = int(np.flatnonzero(usable)[0])
-    if (
-        not hasattr(y, "dtype")
-        or isinstance(y, np.ndarray)
-        or not hasattr(y, "__array_namespace__")
-    ):
-        labels = np.array(y)
-        labels[~labelled] = labels[first]
-        return labels
-    return xp.where(xp.asarray(labelled, device=device), y, y[first])
-
-
-def _class_weighted(data, labelled, class_weight):
-    """Multiply the weights of rows with labels by those of their classes."""
-    xp, device = namespace(data.X), device_of(data.X)
-    codes = to_numpy(data.y)
-    given = None if data.sample_weight is None else to_numpy(data.sample_weight)
-    classes = to_numpy(data.classes)
-    per_class = compute_class_weight(
-        class_weight,
-        classes=classes,
-        y=classes[codes[labelled]],
-        sample_weight=None if given is None else given[labelled],
-    )
-    weight = np.where(labelled, per_class[codes], 1.0) * (1.0 if given is None else given)
-    weight = xp.asarray(weight, dtype=data.X.dtype, device=device)
-    return type(data)(data.X, data.y, weight, data.classes)

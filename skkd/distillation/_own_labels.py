@@ -8,10 +8,10 @@ import warnings
 
 from sklearn.exceptions import ConvergenceWarning
 
-from .._backend import device_of, expit_pair, log_softmax, namespace, to_numpy
+from .._backend import expit_pair, log_softmax, namespace, to_numpy
 from .._base import LogitClassifierMixin, SkkdEstimator, linear_attributes
 from .._threads import quiet_single_thread
-from .._validation import check_warm_start, validate_classification
+from .._validation import last_params, validate_classification
 from ..losses import BinaryLogLoss, MultinomialLogLoss
 from ..objectives import classification_objective
 from ..solvers import gradient_norm, lbfgs, newton, run
@@ -76,13 +76,7 @@ class OwnLabelsClassifier(LogitClassifierMixin, SkkdEstimator):
         """Zero, or the last solution for a warm start."""
         if not (self.warm_start and hasattr(self, "coef_")):
             return labels.zeros()
-        check_warm_start(self, data)
-        xp, device = namespace(data.X), device_of(data.X)
-        W = xp.asarray(self.coef_.T, dtype=data.X.dtype, device=device)
-        if not self.fit_intercept:
-            return W
-        b = xp.asarray(self.intercept_[None, :], dtype=W.dtype, device=device)
-        return xp.concat([W, b], axis=0)
+        return last_params(self, data)
 
     def _attributes(self, params):
         return linear_attributes(params, self.fit_intercept, center=True)

@@ -6,10 +6,10 @@ all that a subclass says. The parameters it reads (`fit_intercept`, `max_iter`, 
 :class:`skkd.linear_model.LogisticRegressionGD`.
 """
 
-from .._backend import device_of, namespace, to_numpy
+from .._backend import namespace, to_numpy
 from .._base import LinearClassifierMixin, SkkdEstimator, linear_attributes
 from .._threads import quiet_single_thread
-from .._validation import check_warm_start, validate_classification
+from .._validation import last_params, validate_classification
 from ..objectives import classification_objective
 from ..solvers import averaged, best, errors, first_hit, gradient_descent, gradient_norm, run
 from ._diagnosis import why_not_separated
@@ -60,13 +60,7 @@ class SeparatingClassifier(LinearClassifierMixin, SkkdEstimator):
         """Zero, or the last solution for a warm start."""
         if not (self.warm_start and hasattr(self, "coef_")):
             return objective.zeros()
-        check_warm_start(self, data)
-        xp = namespace(data.X)
-        W = xp.asarray(self.coef_.T, dtype=data.X.dtype, device=device_of(data.X))
-        if not self.fit_intercept:
-            return W
-        b = xp.asarray(self.intercept_[None, :], dtype=W.dtype, device=device_of(W))
-        return xp.concat([W, b], axis=0)
+        return last_params(self, data)
 
     def _attributes(self, params):
         return linear_attributes(params, self.fit_intercept, center=True)
