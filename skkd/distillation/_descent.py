@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from .._backend import to_numpy
 from ..losses import Batched, MultinomialLogLoss, Target, TwoColumns, WeightedSum
 from ..objectives import LinearObjective
-from ..solvers import gradient_norm, lbfgs, newton, run
+from ..solvers import gradient_norm, gram_metric, lbfgs, newton, run
 from ._recipes import student_target
 
 __all__ = ["Solution", "StudentObjectives", "descend"]
@@ -144,7 +144,7 @@ class _Descent:
         self.on_iterate = on_iterate
         self.n_iter = 0
         self.stopped = False
-        self.value = None
+        self._metric = None
 
     def whole(self, objective, params, solver, quiet=False):
         """Minimise one objective over all rows."""
@@ -190,8 +190,10 @@ class _Descent:
         return Solution(params, result.iterate.value, self.n_iter, result.converged)
 
     def _run(self, objective, params, solver, *, tol=None, most=None):
+        # One for all problems of the fit: they share their rows.
+        self._metric = self._metric or gram_metric(objective)
         result = run(
-            solver(objective, params),
+            solver(objective, params, metric=self._metric),
             # A callback that asked to stop, asked to stop the whole fit.
             max_iter=0 if self.stopped else self._left() if most is None else most,
             tol=self.estimator.tol if tol is None else tol,

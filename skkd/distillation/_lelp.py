@@ -27,7 +27,7 @@ from .._threads import quiet_single_thread
 from .._validation import validate_classification
 from ..losses import MultinomialLogLoss, Target
 from ..objectives import LinearObjective
-from ..solvers import gradient_norm, lbfgs, run
+from ..solvers import gradient_norm, gram_metric, lbfgs, run
 from ._directions import takes_sparse
 from ._lelp_targets import LELPTargets, mlp_embedding
 from ._teacher import _for_teacher as for_teacher
@@ -274,7 +274,7 @@ class LELPDistilledClassifier(LogitClassifierMixin, SkkdEstimator):
         )
         with quiet_single_thread(data.X):
             result = run(
-                lbfgs(objective, objective.zeros()),
+                lbfgs(objective, objective.zeros(), metric=gram_metric(objective)),
                 max_iter=self.max_iter,
                 tol=self.tol,
                 criterion=gradient_norm,

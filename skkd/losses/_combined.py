@@ -56,16 +56,32 @@ class WeightedSum(Loss):
         return self._sum(loss.value_and_slope(Z, part) for loss, part in self._parts(target))
 
     def value_and_gradient(self, Z, target, weight):
-        return self._sum(
-            loss.value_and_gradient(Z, part, weight) for loss, part in self._parts(target)
-        )
+        if not self.separable:  # not linear in the weights, which must sum to 1
+            return self._sum(
+                loss.value_and_gradient(Z, part, weight) for loss, part in self._parts(target)
+            )
+        (factor, loss), *others = self.terms
+        part, *other_parts = target.prepared
+        value, gradient = loss.value_and_gradient(Z, part, factor * weight)
+        for (factor, loss), part in zip(others, other_parts, strict=True):
+            own, slope = loss.value_and_gradient(Z, part, factor * weight)
+            value = value + own
+            gradient += slope
+        return value, gradient
 
     def linearize(self, Z, target, weight):
-        products = [loss.linearize(Z, part, weight) for loss, part in self._parts(target)]
-        factors = [factor for factor, _ in self.terms]
-        return lambda V: sum(
-            factor * product(V) for factor, product in zip(factors, products, strict=True)
-        )
+        products = [
+            loss.linearize(Z, part, factor * weight)
+            for (factor, loss), part in zip(self.terms, target.prepared, strict=True)
+        ]
+
+        def product(V):
+            total = products[0](V)
+            for other in products[1:]:
+                total += other(V)
+            return total
+
+        return product
 
     def _parts(self, target):
         return [(loss, part) for (_, loss), part in zip(self.terms, target.prepared, strict=True)]

@@ -20,13 +20,14 @@ __all__ = [
     "pass_over_rows",
     "ranking_pass",
     "rankings",
+    "softmax_curvature",
     "standardized",
     "unstandardized",
 ]
 
 # Entries of a matrix of logits from which on loading the kernels (a third of a second, once)
 # is not felt beside what they save.
-_SMALL = 2**15
+SMALL = 2**15
 # Entries of a chunk: long enough that handing it to a thread is nothing, 6 chunks at the least.
 _CHUNK = 2**13
 _CHUNKS = 32
@@ -37,7 +38,7 @@ def compiled(Z):
     return (
         type(Z) is np.ndarray
         and Z.ndim == 2
-        and Z.size > _SMALL
+        and Z.size > SMALL
         and Z.dtype in (np.float32, np.float64)
         and Z.shape[1] > 1
     )
@@ -112,6 +113,33 @@ def own_losses(Z, y):
 
     run_in_threads(work, _chunks(*Z.shape), blas_threads())
     return out
+
+
+def softmax_curvature(Z, weight, temperature):
+    """Return ``V -> s (diag(p) - p p^T) V``, p the softmax of ``Z / temperature``."""
+    from .._kernels.softmax_products import product_rows, softmax_rows
+
+    inner, by_class = laid_out(Z)
+    P = np.empty(Z.shape[::-1], dtype=Z.dtype)
+    factors = np.atleast_1d(np.asarray(weight, dtype=np.float64))
+    chunks = _chunks(*Z.shape)
+    run_in_threads(
+        lambda rows: softmax_rows(inner, by_class, temperature, P, rows.start, rows.stop),
+        chunks,
+        blas_threads(),
+    )
+
+    def product(V):
+        inner, by_class = laid_out(V)
+        G = np.empty(inner.shape, dtype=V.dtype)
+        run_in_threads(
+            lambda rows: product_rows(P, inner, by_class, factors, G, rows.start, rows.stop),
+            chunks,
+            blas_threads(),
+        )
+        return G.T if by_class else G
+
+    return product
 
 
 def rankings(teacher_logits, y):

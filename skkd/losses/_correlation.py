@@ -33,7 +33,8 @@ from .._backend import namespace, total
 from ._base import weighted
 from ._compiled import compiled
 from ._compiled_batches import correlation_pass, pull_back_pass, softmax_pass
-from ._divergences import TeacherLoss, softmax_hessian
+from ._curvature import softmax_hessian
+from ._divergences import TeacherLoss
 from ._parameters import non_negative
 
 __all__ = ["BatchCorrelationLoss", "ClassCorrelationLoss", "DISTLoss", "batch_mass"]

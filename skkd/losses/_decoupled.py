@@ -33,7 +33,7 @@ from typing import NamedTuple
 from .._backend import log_softmax, logsumexp, namespace, one_hot
 from ._base import Loss, weighted
 from ._compiled import compiled, deferred, own_losses, pass_over_rows
-from ._divergences import softmax_hessian
+from ._curvature import softmax_hessian
 from ._parameters import non_negative, positive
 
 __all__ = ["DKDLoss", "NKDLoss", "WSLDLoss"]

@@ -22,11 +22,12 @@ Hinton, G., Vinyals, O., Dean, J., "Distilling the knowledge in a neural network
 import math
 
 from .._backend import log_softmax, namespace, one_hot
-from ._base import Loss, weighted
+from ._base import Loss
 from ._compiled import compiled, deferred, pass_over_rows
+from ._curvature import softmax_products
 from ._parameters import chosen, fraction, positive
 
-__all__ = ["JSLoss", "KLLoss", "LabelSmoothingLoss", "ReverseKLLoss", "softmax_hessian"]
+__all__ = ["JSLoss", "KLLoss", "LabelSmoothingLoss", "ReverseKLLoss"]
 
 
 class TeacherLoss(Loss):
@@ -105,8 +106,7 @@ class KLLoss(TeacherLoss):
         return T**2 * xp.sum(q * gaps, axis=1), T * (xp.exp(log_p) - q)
 
     def linearize(self, Z, target, weight):
-        P = namespace(Z).exp(self.softened(Z))
-        return lambda V: weighted(weight, softmax_hessian(P, V))
+        return softmax_products(Z, weight, self.temperature)
 
 
 class ReverseKLLoss(TeacherLoss):
@@ -211,15 +211,9 @@ class LabelSmoothingLoss(Loss):
         return -xp.sum(smoothed * log_p, axis=1), mass * xp.exp(log_p) - smoothed
 
     def linearize(self, Z, target, weight):
-        P = namespace(Z).exp(log_softmax(Z))
-        return lambda V: weighted(weight, softmax_hessian(P, V))
+        return softmax_products(Z, weight)
 
     def _smoothed(self, Z, y):
         xp = namespace(Z)
         labels = y if y.ndim == 2 else xp.astype(one_hot(y, Z.shape[1]), Z.dtype)
         return (1.0 - self.epsilon) * labels + self.epsilon / Z.shape[1]
-
-
-def softmax_hessian(P, V):
-    """Product of ``diag(p) - p p^T`` with each row of `V`."""
-    return P * (V - namespace(P).sum(P * V, axis=1, keepdims=True))

@@ -13,6 +13,7 @@ import math
 from .._backend import expit_pair, log_softmax, logsumexp, namespace, softplus_pair, total
 from ._base import weighted
 from ._compiled import compiled, pass_over_rows
+from ._curvature import softmax_products
 from ._margin import BinaryMarginLoss
 from ._multiclass import MulticlassLoss, own_class, own_logit
 
@@ -97,12 +98,9 @@ class MultinomialLogLoss(MulticlassLoss):
         return -xp.sum(T * log_p, axis=1), mass * xp.exp(log_p) - T
 
     def linearize(self, Z, target, weight):
-        xp = namespace(Z)
-        P = xp.exp(log_softmax(Z))
-        scaled = weighted(weight, P)
         if target.y.ndim == 2:
-            scaled = scaled * xp.sum(target.y, axis=1, keepdims=True)
-        return lambda V: scaled * (V - xp.sum(P * V, axis=1, keepdims=True))
+            weight = weight * namespace(Z).sum(target.y, axis=1)
+        return softmax_products(Z, weight)
 
     def log_error(self, Z, target, weight=1.0):
         xp = namespace(Z)

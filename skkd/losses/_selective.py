@@ -36,8 +36,9 @@ from ._base import Loss, weighted
 from ._compiled import compiled, ranking_pass
 from ._compiled_batches import best_classes, entropies, entropy_pass, self_pass, zipf_labels
 from ._correlation import batch_mass
+from ._curvature import softmax_hessian
 from ._decoupled import _decouple, _right
-from ._divergences import JSLoss, TeacherLoss, softmax_hessian
+from ._divergences import JSLoss, TeacherLoss
 from ._parameters import chosen, count, fraction, non_negative, positive
 from ._ranking import scan_logsumexp
 

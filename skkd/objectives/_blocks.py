@@ -18,13 +18,15 @@ import numpy as np
 
 from .._threads import blas_threads, run_in_threads, single_blas_thread
 from ..losses import BinaryLogLoss, ExponentialLoss, MultinomialLogLoss, PerceptronLoss
+from ..losses._compiled import SMALL
 from ._rows import Evaluation, Rows
 
 __all__ = ["BlockedRows", "CompiledMarginRows", "CompiledSoftmaxRows"]
 
 # A block is read twice, so it should stay in cache between, and it should be long enough that the
 # fixed cost of a dozen NumPy calls, under one lock, stays small. Measured from 2^17 to 2^22: the
-# time falls until 2^21, where the third-level cache serves the second reading.
+# time falls until 2^21, where the third-level cache serves the second reading. Up to twice that
+# if its logits are then enough for the compiled losses.
 _BLOCK_BYTES = 2**21
 # Runs: enough to keep a dozen threads busy, few enough that merging them costs nothing.
 _RUNS = 16
@@ -33,10 +35,10 @@ _RUNS = 16
 class BlockedRows(Rows):
     """Any loss that is a sum over rows; the loss itself runs as NumPy code on each block."""
 
-    def __init__(self, loss, X, target, weight, fit_intercept):
+    def __init__(self, loss, X, target, weight, fit_intercept, n_logits=1):
         super().__init__(loss, X, target, weight, fit_intercept)
         self.n_threads = blas_threads()
-        self.runs = _cut(X)
+        self.runs = _cut(X, n_logits)
 
     def logits(self, W):
         with single_blas_thread():
@@ -79,18 +81,24 @@ class BlockedRows(Rows):
         return self.loss.value_and_gradient(Z, *self._rows_of(block))
 
     def linearize(self, W):
-        product = self.loss.linearize(self.logits(W), self.target, self.weight)
+        def prepare(run):
+            return [
+                (block, self.loss.linearize(self._block_logits(W, block), *self._rows_of(block)))
+                for block in run
+            ]
+
+        with single_blas_thread():
+            prepared = run_in_threads(prepare, self.runs, self.n_threads)
 
         def hessian_product(V):
-            U = product(self.logits(V))
-
             def one_run(run):
                 merged = _Merged()
-                for block in run:
-                    merged.add(self._block_pullback(U[block], block), None)
+                for block, product in run:
+                    R = product(self._block_logits(V, block))
+                    merged.add(self._block_pullback(R, block), None)
                 return merged
 
-            return self._merge(one_run).gradient(False, W.dtype)
+            return self._merge(one_run, prepared).gradient(False, W.dtype)
 
         return hessian_product
 
@@ -106,12 +114,32 @@ class BlockedRows(Rows):
 
         return self._merge(one_run).gradient(False, self.X.dtype)
 
-    def _merge(self, one_run):
-        with single_blas_thread():
-            return self._sum(one_run)
+    def gram(self):
+        p = self.X.shape[1]
+        last = int(self.fit_intercept)
 
-    def _sum(self, one_run):
-        parts = run_in_threads(one_run, self.runs, self.n_threads)
+        def one_run(run):
+            merged = _Merged()
+            for block in run:
+                rows, weight = self.X[block], self._rows_of(block)[1]
+                uniform = isinstance(weight, float)
+                scaled = weight * rows if uniform else weight[:, None] * rows
+                M = np.empty((p + last, p + last))
+                M[:p, :p] = rows.T @ scaled
+                if last:
+                    M[p, :p] = M[:p, p] = scaled.sum(axis=0)
+                    M[p, p] = weight * len(rows) if uniform else weight.sum()
+                merged.add(M, None)
+            return merged
+
+        return self._merge(one_run).gradient(False, self.X.dtype)
+
+    def _merge(self, one_run, runs=None):
+        with single_blas_thread():
+            return self._sum(one_run, self.runs if runs is None else runs)
+
+    def _sum(self, one_run, runs):
+        parts = run_in_threads(one_run, runs, self.n_threads)
         merged = parts[0]
         for part in parts[1:]:
             merged.merge(part)
@@ -144,8 +172,8 @@ class BlockedRows(Rows):
 class CompiledSoftmaxRows(BlockedRows):
     """Multinomial log loss with the softmax of a block compiled; products stay with BLAS."""
 
-    def __init__(self, loss, X, target, weight, fit_intercept):
-        super().__init__(loss, X, target, weight, fit_intercept)
+    def __init__(self, loss, X, target, weight, fit_intercept, n_logits=1):
+        super().__init__(loss, X, target, weight, fit_intercept, n_logits)
         self._weights = np.atleast_1d(np.asarray(weight, dtype=np.float64))
 
     @staticmethod
@@ -164,8 +192,8 @@ class CompiledSoftmaxRows(BlockedRows):
 class CompiledMarginRows(BlockedRows):
     """One logit and a loss of the margin: the whole pass is compiled."""
 
-    def __init__(self, loss, X, target, weight, fit_intercept):
-        super().__init__(loss, X, target, weight, fit_intercept)
+    def __init__(self, loss, X, target, weight, fit_intercept, n_logits=1):
+        super().__init__(loss, X, target, weight, fit_intercept, n_logits)
         self._weights = np.atleast_1d(np.asarray(weight, dtype=np.float64))
         self._signs = np.where(target.y > 0.5, 1.0, -1.0).astype(X.dtype)
         # Where all margins are beyond this, every pull equals exp(-m) to rounding, and products
@@ -210,7 +238,7 @@ class CompiledMarginRows(BlockedRows):
             merged.count(errors, margin)
             return merged
 
-        return Z, self._sum(one_run)  # the kernel calls no BLAS
+        return Z, self._sum(one_run, self.runs)  # the kernel calls no BLAS
 
     def _kernel_loss(self):
         from .._kernels import linear_pass
@@ -317,10 +345,15 @@ def _exp(x):
     return math.exp(x) if x < 709.0 else math.inf
 
 
-def _cut(X):
-    """Runs of blocks of rows, as lists of slices; a function of the shape and type of X only."""
+def _cut(X, n_logits):
+    """Runs of blocks of rows, as lists of slices; a function of shapes and the type of X only."""
     n = X.shape[0]
-    per_block = max(16, _BLOCK_BYTES // max(1, X.shape[1] * X.itemsize))
-    blocks = [slice(low, min(low + per_block, n)) for low in range(0, n, per_block)]
-    per_run = -(-len(blocks) // _RUNS)
-    return [blocks[low : low + per_run] for low in range(0, len(blocks), per_run)]
+    in_cache = _BLOCK_BYTES // max(1, X.shape[1] * X.itemsize)
+    compiled = SMALL // n_logits + 1
+    wanted = compiled if n_logits > 1 and compiled <= 2 * in_cache else in_cache
+    count = max(1, n // max(16, in_cache, wanted))
+    count -= count % 2 if count > 1 else 0  # two threads get the same
+    ends = [n * i // count for i in range(count + 1)]
+    blocks = [slice(low, high) for low, high in zip(ends[:-1], ends[1:], strict=True)]
+    per_run = -(-count // _RUNS)
+    return [blocks[low : low + per_run] for low in range(0, count, per_run)]

@@ -58,7 +58,7 @@ class LinearObjective:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.shape = (X.shape[1] + int(fit_intercept), n_outputs)
-        self._rows = make_rows(loss, X, target, self.weight, fit_intercept)
+        self._rows = make_rows(loss, X, target, self.weight, fit_intercept, n_outputs)
 
     def zeros(self):
         """Parameters of the origin."""
@@ -134,6 +134,25 @@ class LinearObjective:
             ones = xp.ones((1,), dtype=squares.dtype, device=device_of(squares))
             squares = xp.concat([squares, curvature * ones])
         return squares[:, None]
+
+    def gram(self):
+        """The Hessian bound of one column of W, of which :meth:`diagonal` is the diagonal.
+
+        Returns
+        -------
+        M : array of shape (p + 1, p + 1) or None
+            ``c X^T S X`` plus the penalty, rows ending with a one for the intercept; None for
+            sparse X.
+        """
+        gram = self._rows.gram()
+        if gram is None:
+            return None
+        xp = namespace(gram)
+        penalty = self.alpha * self._coefficients(xp.ones_like(gram[:, :1]))[:, 0]
+        curvature = self.loss.diagonal_curvature or 1.0
+        return curvature * gram + penalty * xp.eye(
+            penalty.shape[0], dtype=gram.dtype, device=device_of(gram)
+        )
 
     def wrongness(self, logits):
         """Weight of the rows that are wrong and smallest margin, for given logits."""

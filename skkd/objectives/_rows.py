@@ -47,7 +47,7 @@ class Evaluation:
     margin: Any = None
 
 
-def make_rows(loss, X, target, weight, fit_intercept):
+def make_rows(loss, X, target, weight, fit_intercept, n_logits=1):
     """Choose the way to pass over `X`."""
     dense = is_numpy(X) and not sparse.issparse(X)
     if not dense or not loss.separable or X.nbytes <= _SMALL_BYTES:
@@ -56,8 +56,8 @@ def make_rows(loss, X, target, weight, fit_intercept):
 
     for kind in (CompiledMarginRows, CompiledSoftmaxRows):
         if kind.supports(loss, X, target):
-            return kind(loss, X, target, weight, fit_intercept)
-    return BlockedRows(loss, X, target, weight, fit_intercept)
+            return kind(loss, X, target, weight, fit_intercept, n_logits)
+    return BlockedRows(loss, X, target, weight, fit_intercept, n_logits)
 
 
 class Rows:
@@ -119,6 +119,22 @@ class Rows:
         if isinstance(self.weight, float):
             return namespace(X).astype(self.weight * total(X**2, axis=0), X.dtype)
         return self.weight @ X**2
+
+    def gram(self):
+        """``sum_i weight_i x_i x_i^T`` with a last column of ones for the intercept, or None.
+
+        None for sparse X, whose Gram matrix is dense.
+        """
+        if sparse.issparse(self.X):
+            return None
+        xp = namespace(self.X)
+        ones = xp.ones_like(self.X[:, :1])
+        return self._gram(xp.concat([self.X, ones], axis=1) if self.fit_intercept else self.X, xp)
+
+    def _gram(self, X, xp):
+        if isinstance(self.weight, float):
+            return self.weight * (xp.matrix_transpose(X) @ X)
+        return xp.matrix_transpose(X) @ (self.weight[:, None] * X)
 
     def residual(self, Z, target, weight, normalized):
         """Gradient in the logits and, if normalised, the log of the mass divided by."""

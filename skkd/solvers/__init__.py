@@ -28,6 +28,7 @@ from ._linear import (
 )
 from ._linear_problem import CoefficientIterate, Groups, LinearProblem, NotFiniteError
 from ._max_margin import MarginIterate, max_margin_descent
+from ._metric import Metric, gram_metric
 from ._newton import newton
 from ._step_rules import Constant, Limit, LogisticRisk, Normalized, StepRule
 
@@ -41,6 +42,7 @@ __all__ = [
     "LinearProblem",
     "LogisticRisk",
     "MarginIterate",
+    "Metric",
     "Normalized",
     "NotFiniteError",
     "SolverResult",
@@ -56,6 +58,7 @@ __all__ = [
     "forest_partition",
     "gradient_descent",
     "gradient_norm",
+    "gram_metric",
     "is_smooth",
     "lattice_combs",
     "lattice_red_black",

@@ -15,7 +15,8 @@ to the host, together with the objective, in one transfer. The m x m algebra and
 run there. So an evaluation costs one read of X and one synchronisation.
 
 The variables are scaled by the square root of the diagonal of a Hessian bound, which makes the
-iteration independent of the units of the columns.
+iteration independent of the units of the columns, or by that of the whole bound
+(:mod:`skkd.solvers._metric`).
 
 References
 ----------
@@ -31,12 +32,12 @@ from scipy.linalg import solve_triangular
 from .._backend import device_of, namespace, sum_dtype, to_numpy
 from ._iterates import Iterate
 from ._line_search import LineSearch, Stagnation
-from ._preconditioner import positive_diagonal
+from ._metric import make_metric
 
 __all__ = ["lbfgs"]
 
 
-def lbfgs(objective, W, *, memory=10, diagonal="auto"):
+def lbfgs(objective, W, *, memory=10, diagonal="auto", metric=None):
     """Iterate L-BFGS from `W`.
 
     Parameters
@@ -50,6 +51,8 @@ def lbfgs(objective, W, *, memory=10, diagonal="auto"):
     diagonal : "auto", None or array that broadcasts to `W`, default="auto"
         Diagonal of a Hessian bound that scales the variables; "auto" asks the objective, None
         leaves them unscaled.
+    metric : Metric, default=None
+        Change of variables, of :func:`skkd.solvers.gram_metric`, instead of `diagonal`.
 
     Yields
     ------
@@ -73,10 +76,10 @@ def lbfgs(objective, W, *, memory=10, diagonal="auto"):
     [[2.0], [1.0]]
     """
     xp = namespace(W)
-    scale = _scale(objective, W, diagonal)
+    metric = make_metric(objective, diagonal, metric)
     pairs = _Pairs(memory, W)
     value, gradient = objective.value_and_gradient(W)
-    slope = _scaled(gradient, scale)
+    slope = xp.reshape(metric.pull(gradient), (-1,))
     value_host, square = map(float, _to_host([value, xp.sum(slope * slope)]))
     precision = {"precision": float(xp.finfo(W.dtype).eps), "scale": value_host}
     stagnation = Stagnation()
@@ -87,9 +90,9 @@ def lbfgs(objective, W, *, memory=10, diagonal="auto"):
         search = LineSearch(value_host, descent, pairs.first_step(square), **precision)
         while search.step is not None:
             move = search.step * direction
-            trial = W + xp.reshape(move if scale is None else move * scale, W.shape)
+            trial = W + metric.push(xp.reshape(move, W.shape))
             trial_value, trial_gradient = objective.value_and_gradient(trial)
-            trial_slope = _scaled(trial_gradient, scale)
+            trial_slope = xp.reshape(metric.pull(trial_gradient), (-1,))
             products = pairs.products(move, trial_slope - slope, trial_slope)
             host = _to_host([trial_value, xp.sum(trial_slope * trial_slope)], products)
             search.tell(float(host[0]), float(pairs.slope_along(host[2:])) / search.step)
@@ -193,21 +196,6 @@ class _Pairs:
         weights = xp.asarray(weights, dtype=slope.dtype, device=device_of(slope))
         descent = -(theta * square + on_s @ sg + on_y @ yg)
         return -(theta * slope + weights @ self.rows), float(descent)
-
-
-def _scale(objective, W, diagonal):
-    """Inverse square root of the diagonal, flattened; None for no scaling."""
-    diagonal = positive_diagonal(objective, diagonal)
-    if diagonal is None:
-        return None
-    xp = namespace(W)
-    return xp.reshape((1.0 / xp.sqrt(diagonal)) * xp.ones_like(W), (-1,))
-
-
-def _scaled(gradient, scale):
-    xp = namespace(gradient)
-    flat = xp.reshape(gradient, (-1,))
-    return flat if scale is None else flat * scale
 
 
 def _to_host(scalars, vector=None):

@@ -15,12 +15,12 @@ import math
 from .._backend import namespace, to_numpy
 from ._iterates import Iterate
 from ._line_search import LineSearch, Stagnation
-from ._preconditioner import positive_diagonal
+from ._metric import make_metric
 
 __all__ = ["newton"]
 
 
-def newton(objective, W, *, max_cg=200, diagonal="auto"):
+def newton(objective, W, *, max_cg=200, diagonal="auto", metric=None):
     """Iterate Newton-CG from `W`.
 
     Parameters
@@ -33,6 +33,8 @@ def newton(objective, W, *, max_cg=200, diagonal="auto"):
         Most conjugate gradient steps for one update.
     diagonal : "auto", None or array that broadcasts to `W`, default="auto"
         Preconditioner; "auto" asks the objective.
+    metric : Metric, default=None
+        Preconditioner of :func:`skkd.solvers.gram_metric`, instead of `diagonal`.
 
     Yields
     ------
@@ -54,7 +56,7 @@ def newton(objective, W, *, max_cg=200, diagonal="auto"):
     >>> result.params.round(6).tolist()
     [[2.0], [1.0]]
     """
-    diagonal = positive_diagonal(objective, diagonal)
+    metric = make_metric(objective, diagonal, metric)
     value, gradient = objective.value_and_gradient(W)
     precision = {
         "precision": float(namespace(W).finfo(W.dtype).eps),
@@ -66,7 +68,7 @@ def newton(objective, W, *, max_cg=200, diagonal="auto"):
     while True:
         norm = math.sqrt(_inner(gradient, gradient))
         direction = _solve(
-            objective.linearize(W), gradient, diagonal, min(0.5, math.sqrt(norm)) * norm, max_cg
+            objective.linearize(W), gradient, metric, min(0.5, math.sqrt(norm)) * norm, max_cg
         )
         search = LineSearch(float(to_numpy(value)), _inner(gradient, direction), **precision)
         while search.step is not None:
@@ -84,34 +86,34 @@ def newton(objective, W, *, max_cg=200, diagonal="auto"):
             return
 
 
-def _solve(product, gradient, diagonal, tol, max_cg):
+def _solve(product, gradient, metric, tol, max_cg):
     """Conjugate gradients for ``H d = -gradient``; stops early at directions of no curvature."""
     xp = namespace(gradient)
     eps = float(xp.finfo(gradient.dtype).eps)
-    scale = 1.0 if diagonal is None else 1.0 / diagonal
     d = xp.zeros_like(gradient)
     residual = -gradient
-    z = scale * residual
+    z = metric.solve(residual)
     search = z
-    rz = _inner(residual, z)
+    size = rz = _inner(residual, z)  # of the search direction and the residual in the metric
     for _ in range(max_cg):
         image = product(search)
         curvature = _inner(search, image)
         # Less curvature than rounding leaves of the bound's: a direction of none, as along a
         # vector added to all classes.
-        if not curvature > 10.0 * eps * _inner(search, search / scale):
+        if not curvature > 10.0 * eps * size:
             break
         step = rz / curvature
         d = d + step * search
         residual = residual - step * image
-        z = scale * residual
+        z = metric.solve(residual)
         rz_new = _inner(residual, z)
         if math.sqrt(_inner(residual, residual)) <= tol:
             return d
         search = z + (rz_new / rz) * search
+        size = rz_new + (rz_new / rz) ** 2 * size
         rz = rz_new
     # Not one step made: the preconditioned gradient is a descent direction all the same.
-    return d if bool(to_numpy(xp.any(d != 0))) else -scale * gradient
+    return d if bool(to_numpy(xp.any(d != 0))) else metric.solve(-gradient)
 
 
 def _inner(a, b):

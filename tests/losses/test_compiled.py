@@ -37,7 +37,7 @@ def problem(n_classes, dtype, order="C", scale=2.0, n=97):
 
 def evaluate(monkeypatch, name, params, s, t, y, weight, *, compiled):
     loss = get_loss(name, **params)
-    monkeypatch.setattr(_compiled, "_SMALL", 0 if compiled else np.inf)
+    monkeypatch.setattr(_compiled, "SMALL", 0 if compiled else np.inf)
     given = {"teacher_logits": t} if loss.needs_teacher else {}
     given |= {"y": y} if loss.needs_labels else {}
     return loss.value_and_gradient(s, sample_weight=weight, **given)
@@ -108,7 +108,7 @@ def test_deferred_targets_serve_blocks_and_plain_code(monkeypatch, name):
     s, t, y, _ = problem(10, np.float64)
     loss, target = make_loss(name), Target(y, t, mass=97.0)
     plain = loss.prepare(target)
-    monkeypatch.setattr(_compiled, "_SMALL", 0)
+    monkeypatch.setattr(_compiled, "SMALL", 0)
     late = loss.prepare(target)
     monkeypatch.undo()  # blocks are small, but what was left to the compiled pass stays with it
     block = slice(30, 80)
