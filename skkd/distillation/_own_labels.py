@@ -14,7 +14,7 @@ from .._threads import quiet_single_thread
 from .._validation import last_params, validate_classification
 from ..losses import BinaryLogLoss, MultinomialLogLoss
 from ..objectives import classification_objective
-from ..solvers import gradient_norm, lbfgs, newton, run
+from ..solvers import gradient_norm, gram_metric, lbfgs, newton, run
 
 __all__ = ["Descent", "OwnLabelsClassifier", "probabilities"]
 
@@ -54,11 +54,12 @@ class OwnLabelsClassifier(LogitClassifierMixin, SkkdEstimator):
         start = self._start(labels, data)
         with quiet_single_thread(data.X):
             diagonal = _finite_diagonal(labels)
+            metric = gram_metric(labels)
         self.classes_ = data.classes
         on_iterate, end = self._watched(
             data.X, y, max_iter=self.max_iter, task_name="update", attributes=self._attributes
         )
-        descent = Descent(start, diagonal, self.max_iter, self.tol, on_iterate)
+        descent = Descent(start, diagonal, metric, self.max_iter, self.tol, on_iterate)
         with quiet_single_thread(data.X):
             problem = self._learn(descent, labels, data)
             if problem is None and self.alpha == 0 and _separated(labels, descent.params):
@@ -102,6 +103,8 @@ class Descent:
         Where to start.
     diagonal : array that broadcasts to `params`
         Diagonal of a Hessian bound, to scale the variables: problems on the same rows share it.
+    metric : Metric or None
+        Comes before the diagonal.
     max_iter : int
         Most updates in all.
     tol : float
@@ -123,7 +126,7 @@ class Descent:
         Whether a callback asked to stop.
     """
 
-    def __init__(self, params, diagonal, max_iter, tol, on_iterate=None):
+    def __init__(self, params, diagonal, metric, max_iter, tol, on_iterate=None):
         self.params = params
         self.value = None
         self.n_iter = 0
@@ -132,13 +135,15 @@ class Descent:
         self._max_iter = max_iter
         self._tol = tol
         self._on_iterate = on_iterate
-        self._diagonal = diagonal
+        self._diagonal, self._metric = diagonal, metric
 
     def minimise(self, objective, most=None):
         """Solve `objective` from where the last problem ended, or make `most` steps towards it."""
         solver = newton if objective.loss.convex and most is None else lbfgs
+        # A few steps end where the metric leads, and it should be the same for sparse X.
+        metric = self._metric if most is None else None
         result = run(
-            solver(objective, self.params, diagonal=self._diagonal),
+            solver(objective, self.params, diagonal=self._diagonal, metric=metric),
             max_iter=self.left if most is None else min(most, self.left),
             tol=self._tol,
             criterion=gradient_norm,

@@ -312,7 +312,7 @@ class SelfDistilledLogisticRegression(OwnLabelsClassifier):
             )
         view = second_view(data.X, labels.weight, self.aux_features, self.random_state)
         head = auxiliary_objective(view, data, aux_weight=self.aux_weight, alpha=self.alpha)
-        descent = Descent(head.zeros(), head.diagonal(), self.max_iter, self.tol)
+        descent = Descent(head.zeros(), head.diagonal(), None, self.max_iter, self.tol)
         descent.minimise(head)
         return head.logits(descent.params)
 

@@ -156,6 +156,11 @@ def make_loss(name, *, standardize=False, **params):
         An object of the layer below :func:`get_loss`, for objectives and estimators.
     """
     name = _ALIASES.get(name, name)
+    if name in _LABEL_LOSSES:
+        raise ValueError(
+            f"loss {name!r} has one object for two classes and another for more; use "
+            f"get_loss({name!r})"
+        )
     if name not in _DISTILLATION_LOSSES:
         raise ValueError(f"unknown loss {name!r}; known losses are {', '.join(list_losses())}")
     kind = _DISTILLATION_LOSSES[name]

@@ -10,7 +10,7 @@ which makes it independent of their correlations too. Floor of the latter: :math
 M, once, and an eigendecomposition of order p + 1; :math:`2 p^2 k` flops for each use.
 """
 
-from .._backend import namespace
+from .._backend import namespace, to_numpy
 
 __all__ = ["Metric", "gram_metric", "make_metric"]
 
@@ -78,11 +78,7 @@ def make_metric(objective, diagonal, metric):
         if diagonal != "auto":
             raise ValueError(f'diagonal must be "auto", None or an array, got {diagonal!r}')
         diagonal = objective.diagonal()
-    xp = namespace(diagonal)
-    # A column of zeros has no curvature and no gradient: any positive number will do for it.
-    largest = xp.max(diagonal)
-    largest = xp.where(largest > 0, largest, xp.ones_like(largest))
-    return Metric(1.0 / xp.sqrt(xp.where(diagonal > 0, diagonal, largest)))
+    return Metric(_inverse_root(diagonal))
 
 
 def gram_metric(objective):
@@ -96,7 +92,8 @@ def gram_metric(objective):
     Returns
     -------
     metric : Metric or None
-        None for sparse X, and for many columns beside few logits: then the diagonal is used.
+        None for sparse X, for many columns beside few logits, and where squares overflow: the
+        solvers then use the diagonal.
     """
     p, k = objective.shape
     most = min(_COLUMNS_PER_LOGIT * max(k, _FEWEST_LOGITS), _MOST_COLUMNS)
@@ -104,9 +101,21 @@ def gram_metric(objective):
     if M is None:
         return None
     xp = namespace(M)
+    scale = _inverse_root(xp.linalg.diagonal(M))[:, None]
+    # Of unit diagonal: columns of small units are not lost in the rounding of large ones.
+    M = scale * M * xp.matrix_transpose(scale)
+    if not bool(to_numpy(xp.all(xp.isfinite(M)))):
+        return None
     values, vectors = xp.linalg.eigh(M)
     # Directions in which the rows do not differ but for rounding: bounded, not magnified.
     least = p * float(xp.finfo(M.dtype).eps) * xp.max(values)
-    least = xp.where(least > 0, least, xp.ones_like(least))
     values = xp.where(values > least, values, least)
-    return Metric(vectors / xp.sqrt(values)[None, :], full=True)
+    return Metric(scale * vectors / xp.sqrt(values)[None, :], full=True)
+
+
+def _inverse_root(diagonal):
+    """``diagonal^{-1/2}``; a column of zeros has no gradient, and any positive number will do."""
+    xp = namespace(diagonal)
+    largest = xp.max(diagonal)
+    largest = xp.where(largest > 0, largest, xp.ones_like(largest))
+    return 1.0 / xp.sqrt(xp.where(diagonal > 0, diagonal, largest))

@@ -142,8 +142,9 @@ class TestInformation:
         X, y, _ = overlapping(n_classes)
         model = MCMILogisticRegression(cmi_weight, centroid=centroid, alpha=ALPHA).fit(X, y)
         assert 0.0 < model.cmi_ <= math.log(n_classes)
-        if cmi_weight == 5.0:
-            assert model.cmi_ > 0.5 * math.log(n_classes)
+        if cmi_weight == 5.0:  # one of many local minima, but far from where it started
+            start = MCMILogisticRegression(0.0, alpha=ALPHA).fit(X, y).cmi_
+            assert model.cmi_ > 3.0 * start
 
     def test_of_constant_predictions_is_zero(self, n_classes):
         y = np.arange(12) % n_classes

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skkd._threads import run_in_threads
-from skkd.losses import Target, _compiled, get_loss, make_loss
+from skkd.losses import MultinomialLogLoss, Target, _compiled, get_loss, make_loss
 
 CASES = [
     ("ce", {}),
@@ -134,3 +134,21 @@ def test_work_inside_workers_is_not_divided_again():
         return sum(run_in_threads(lambda j: i + j, range(3), 2))
 
     assert run_in_threads(outer, range(100), 4) == [3 * i + 3 for i in range(100)]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("name", ["ce", "label_smoothing", "kl"])
+def test_products_with_the_hessian(monkeypatch, name, order, dtype):
+    for n_classes in (2, 300):
+        Z, teacher, y, weight = problem(n_classes, dtype, order)
+        V = np.asarray(problem(n_classes, dtype, order="CF"[order == "C"])[1])
+        loss = MultinomialLogLoss() if name == "ce" else make_loss(name)
+        for one in (weight, 1.0 / len(Z)):
+            found = []
+            for small in (0, np.inf):
+                monkeypatch.setattr(_compiled, "SMALL", small)
+                target = loss.prepare(Target(y, teacher))
+                found.append(loss.linearize(Z, target, one)(V))
+            assert found[0].dtype == dtype
+            np.testing.assert_allclose(*found, rtol=0, atol=100 * np.finfo(dtype).eps)
