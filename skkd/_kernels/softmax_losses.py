@@ -32,6 +32,8 @@ __all__ = [
 
 KL, CROSS_ENTROPY, REVERSE_KL, JS = 0, 1, 2, 3
 
+_LONG_ROW = 48  # classes from which on a row alone fills the vectors
+
 
 @njit_divide
 def divergence_rows(kind, Z, z_by_class, T, t_by_class, factors, temperature, beta, G, low, high):
@@ -154,6 +156,8 @@ def label_rows(Z, z_by_class, y, factors, epsilon, G, low, high):
     The right class's gradient is minus the sum of the others: 1 - p would lose small p.
     """
     n_classes = Z.shape[0] if z_by_class else Z.shape[1]
+    if n_classes >= _LONG_ROW and not z_by_class:
+        return _long_label_rows(Z, y, factors, epsilon, G, low, high)
     rows = tile_rows(n_classes, Z.itemsize)
     P, E = np.empty((n_classes, rows), Z.dtype), np.empty((n_classes, rows), Z.dtype)
     room = np.empty((4, rows), Z.dtype)
@@ -199,9 +203,99 @@ def label_rows(Z, z_by_class, y, factors, epsilon, G, low, high):
 
 
 @njit_divide
+def _long_label_rows(Z, y, factors, epsilon, G, low, high):
+    """:func:`label_rows` where a row is long enough for vectors: nothing is moved."""
+    n_classes = Z.shape[1]
+    lanes = np.empty(16, Z.dtype)
+    value = 0.0
+    for i in range(low, high):
+        z, g, right = Z[i], G[i], y[i]
+        factor = factors[0] if factors.shape[0] == 1 else factors[i]
+        peak = _row_peak(z, lanes)
+        own = z[right]
+        mean = _row_exponentials(z, peak, g)
+        mine = g[right]
+        g[right] = 0
+        rest = _row_sum(g)
+        smooth = epsilon * (np.float64(own - peak) - mean / n_classes) if epsilon > 0 else 0.0
+        gap = np.float64(peak - own)
+        value += factor * (smooth + gap + math.log1p(rest + (np.float64(mine) - 1.0)))
+        scale = factor / (rest + mine)
+        _row_scale(g, Z.dtype.type(scale), Z.dtype.type(factor * epsilon / n_classes))
+        g[right] = factor * epsilon * (1.0 - 1.0 / n_classes) - rest * scale
+    return value
+
+
+@njit
+def _row_peak(z, lanes):
+    """Largest entry; lanes of their own, because a maximum may not be reordered."""
+    lanes[:] = z[0]
+    whole = z.shape[0] - z.shape[0] % 16
+    for k in range(0, whole, 16):
+        part = z[k : k + 16]
+        for j in range(16):
+            lanes[j] = max(lanes[j], part[j])
+    peak = lanes[0]
+    for j in range(1, 16):
+        peak = max(peak, lanes[j])
+    for k in range(whole, z.shape[0]):
+        peak = max(peak, z[k])
+    return peak
+
+
+@njit_divide
+def _row_exponentials(z, peak, g):
+    """Fill ``g = exp(z - peak)`` and return the sum of the exponents."""
+    exponents = z.dtype.type(0)
+    for k in range(z.shape[0]):
+        x = z[k] - peak
+        g[k] = exp(x)
+        exponents += x
+    return exponents
+
+
+@njit
+def _row_sum(g):
+    total = g.dtype.type(0)
+    for k in range(g.shape[0]):
+        total += g[k]
+    return np.float64(total)
+
+
+@njit
+def _row_scale(g, scale, share):
+    for k in range(g.shape[0]):
+        g[k] = g[k] * scale - share
+
+
+@njit_divide
+def _long_label_losses(Z, y, out, low, high):
+    lanes = np.empty(16, Z.dtype)
+    for i in range(low, high):
+        z = Z[i]
+        peak = _row_peak(z, lanes)
+        right = y[i]
+        rest = _sum_of_exponentials(z[:right], peak)
+        rest += _sum_of_exponentials(z[right + 1 :], peak)
+        mine = math.exp(np.float64(z[right] - peak))
+        out[i] = np.float64(peak - z[right]) + math.log1p(np.float64(rest) + (mine - 1.0))
+
+
+@njit
+def _sum_of_exponentials(z, peak):
+    total = z.dtype.type(0)
+    for k in range(z.shape[0]):
+        total += exp(z[k] - peak)
+    return total
+
+
+@njit_divide
 def label_losses(Z, z_by_class, y, out, low, high):
     """Cross-entropy of each row into `out`."""
     n_classes = Z.shape[0] if z_by_class else Z.shape[1]
+    if n_classes >= _LONG_ROW and not z_by_class:
+        _long_label_losses(Z, y, out, low, high)
+        return
     rows = tile_rows(n_classes, Z.itemsize)
     P = np.empty((n_classes, rows), Z.dtype)
     room = np.empty((2, rows), Z.dtype)
