@@ -27,9 +27,9 @@ COLUMNS = (
 )
 NOTES = (
     "get_loss(name).value_and_gradient(student, teacher, y), checks included, against the same "
-    "formula in torch and backward(). Medians over turns; a turn is 20 ms of calls in a row, as a fit "
-    "makes them, after one that is not timed. Difference: largest entry of the difference of the "
-    "gradients over the largest entry."
+    "formula in torch and backward(). Medians over turns; a turn is 20 ms of calls in a row, as a "
+    "fit makes them, after one that is not timed. Difference: largest entry of the difference of "
+    "the gradients over the largest entry."
 )
 SINKHORN = ((64, 10), (64, 100), (256, 10), (256, 100))
 

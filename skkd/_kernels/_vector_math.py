@@ -17,7 +17,14 @@ from numba.extending import intrinsic, overload
 
 from ._jit import njit_scalar
 
-__all__ = ["exp", "expm1_negative", "log1p_unit", "log_above_one", "log_cosh_of"]
+__all__ = [
+    "exp",
+    "expm1_negative",
+    "log1p_positive",
+    "log1p_unit",
+    "log_above_one",
+    "log_cosh_of",
+]
 
 _LOG2E = 1.4426950408889634
 _LN2_HIGH = 6.93147180369123816490e-01  # 33 leading bits of log 2: k * _LN2_HIGH is exact
@@ -196,6 +203,18 @@ def _log_single(x):
 
 
 @njit_scalar
+def _log1p_any_double(x):
+    far = x > 1.0
+    return _log_double(1.0 + x) if far else _log1p_double(x)
+
+
+@njit_scalar
+def _log1p_any_single(x):
+    far = x > _ONE_F
+    return _log_single(_ONE_F + x) if far else _log1p_single(x)
+
+
+@njit_scalar
 def _log_cosh_double(x):
     # Below a half from the tangent, whose square is what cosh differs from 1 by.
     near = x < 0.5
@@ -220,6 +239,7 @@ def _log_cosh_single(x):
 
 exp = _by_type(_exp_double, _exp_single)  # from -708 (-87) on; below that about 1e-308 (1e-38)
 expm1_negative = _by_type(_expm1_double, _expm1_single)  # of a number of at most 0
+log1p_positive = _by_type(_log1p_any_double, _log1p_any_single)  # of a number of at least 0
 log1p_unit = _by_type(_log1p_double, _log1p_single)  # of a number from 0 to 1
 log_above_one = _by_type(_log_double, _log_single)  # of a number of at least 1
 log_cosh_of = _by_type(_log_cosh_double, _log_cosh_single)  # of a number of at least 0

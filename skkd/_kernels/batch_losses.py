@@ -15,6 +15,7 @@ import numpy as np
 
 from ._jit import njit_divide, njit_in_order
 from ._tiles import load, peaks, row_factors, shifted_exponentials, store, tile_rows
+from ._vector_math import log_above_one
 from .softmax_losses import _decouple, _two_classes
 
 __all__ = [
@@ -46,7 +47,7 @@ def softmax_rows(Z, by_class, inverse_temperature, PT, peak_of, log_sum_of, low,
         shifted_exponentials(X, m, inverse, peak, E, sums)
         for i in range(m):
             peak_of[first + i] = peak[i]
-            log_sum_of[first + i] = math.log(sums[i])
+            log_sum_of[first + i] = log_above_one(sums[i])
             sums[i] = one / sums[i]
         for k in range(n_classes):
             out = PT[k, first : first + m]
@@ -268,7 +269,7 @@ def self_rows(Z, by_class, S, s_by_class, focus, y, factors, beta, G, low, high)
         for i in range(m):
             _, rest, log_own, _ = _two_classes(np.float64(odds[i]))
             pull = focus[first + i] * rest
-            others = gap[i] - beta * math.log(sums[i])
+            others = gap[i] - beta * log_above_one(sums[i])
             value += factor[i] * (-focus[first + i] * log_own - others)
             odds[i] = -factor[i] * pull
             sums[i] = factor[i] * (pull + beta) / sums[i]
@@ -299,7 +300,7 @@ def entropy_rows(Z, by_class, factors, G, low, high):
         row_factors(factors, first, m, 1.0, factor)
         _mean_exponent(X, E, m, sums, mean)
         for i in range(m):
-            value += np.float64(factor[i]) * (math.log(sums[i]) - mean[i])
+            value += np.float64(factor[i]) * (log_above_one(sums[i]) - mean[i])
             factor[i] /= sums[i]
         for k in range(n_classes):
             for i in range(m):
@@ -324,7 +325,7 @@ def row_entropies(Z, by_class, inverse_temperature, out, low, high):
         shifted_exponentials(X, m, inverse, peak, E, sums)
         _mean_exponent(X, E, m, sums, mean)
         for i in range(m):
-            out[first + i] = math.log(sums[i]) - mean[i]
+            out[first + i] = log_above_one(sums[i]) - mean[i]
 
 
 @njit_divide

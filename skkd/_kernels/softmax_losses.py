@@ -15,8 +15,18 @@ import math
 import numpy as np
 
 from ._jit import njit, njit_divide
+from ._long_rows import (
+    CROSS_ENTROPY,
+    JS,
+    KL,
+    LONG_ROW,
+    REVERSE_KL,
+    long_divergence_rows,
+    long_label_losses,
+    long_label_rows,
+)
 from ._tiles import load, peaks, row_factors, shifted_exponentials, store, tile_rows
-from ._vector_math import exp, log1p_unit
+from ._vector_math import exp, expm1_negative, log1p_positive, log1p_unit, log_above_one
 
 __all__ = [
     "CROSS_ENTROPY",
@@ -25,20 +35,19 @@ __all__ = [
     "REVERSE_KL",
     "dkd_rows",
     "divergence_rows",
+    "focused_rows",
     "label_losses",
     "label_rows",
     "nkd_rows",
 ]
-
-KL, CROSS_ENTROPY, REVERSE_KL, JS = 0, 1, 2, 3
-
-_LONG_ROW = 48  # classes from which on a row alone fills the vectors
 
 
 @njit_divide
 def divergence_rows(kind, Z, z_by_class, T, t_by_class, factors, temperature, beta, G, low, high):
     """KL, CROSS_ENTROPY, REVERSE_KL or JS of the softmaxes of ``Z / temperature``, ``T / ...``."""
     n_classes = Z.shape[0] if z_by_class else Z.shape[1]
+    if kind <= REVERSE_KL and n_classes >= LONG_ROW and not (z_by_class or t_by_class):
+        return long_divergence_rows(kind, Z, T, factors, temperature, G, low, high)
     rows = tile_rows(n_classes, Z.itemsize)
     P, Q = np.empty((n_classes, rows), Z.dtype), np.empty((n_classes, rows), Z.dtype)
     EP, EQ = np.empty((n_classes, rows), Z.dtype), np.empty((n_classes, rows), Z.dtype)
@@ -88,8 +97,10 @@ def _kl(kind, P, Q, EP, EQ, room, m):
             P[k, i] = EP[k, i] * slope_p[i] - EQ[k, i] * slope_q[i]
     value = 0.0
     for i in range(m):
-        logs = math.log(sum_p[i]) - teacher * math.log(sum_q[i])
-        value += factor[i] * (gap[i] / sum_q[i] + logs)
+        gap[i] /= sum_q[i]
+        gap[i] += log_above_one(sum_p[i]) - teacher * log_above_one(sum_q[i])
+    for i in range(m):
+        value += factor[i] * gap[i]
     return value
 
 
@@ -98,7 +109,7 @@ def _reverse_kl(P, Q, EP, room, m):
     sum_p, sum_q, factor, mean, shift = room[1], room[2], room[3], room[4], room[5]
     for i in range(m):
         mean[i] = 0
-        shift[i] = math.log(sum_q[i]) - math.log(sum_p[i])
+        shift[i] = log_above_one(sum_q[i]) - log_above_one(sum_p[i])
     for k in range(P.shape[0]):
         for i in range(m):
             a = P[k, i] - Q[k, i] + shift[i]
@@ -126,7 +137,7 @@ def _js(P, Q, EP, EQ, room, m, beta):
     other = np.zeros(m, P.dtype)
     for i in range(m):
         mean[i] = 0
-        shift[i] = math.log(sum_q[i]) - math.log(sum_p[i])
+        shift[i] = log_above_one(sum_q[i]) - log_above_one(sum_p[i])
     for k in range(P.shape[0]):
         for i in range(m):
             Q[k, i] = P[k, i] - Q[k, i] + shift[i]  # log(p / q)
@@ -156,12 +167,12 @@ def label_rows(Z, z_by_class, y, factors, epsilon, G, low, high):
     The right class's gradient is minus the sum of the others: 1 - p would lose small p.
     """
     n_classes = Z.shape[0] if z_by_class else Z.shape[1]
-    if n_classes >= _LONG_ROW and not z_by_class:
-        return _long_label_rows(Z, y, factors, epsilon, G, low, high)
+    if n_classes >= LONG_ROW and not z_by_class:
+        return long_label_rows(Z, y, factors, epsilon, G, low, high)
     rows = tile_rows(n_classes, Z.itemsize)
     P, E = np.empty((n_classes, rows), Z.dtype), np.empty((n_classes, rows), Z.dtype)
-    room = np.empty((4, rows), Z.dtype)
-    peak, sums, factor, mean = room[0], room[1], room[2], room[3]
+    room = np.empty((5, rows), Z.dtype)
+    peak, sums, factor, mean, logs = room[0], room[1], room[2], room[3], room[4]
     one = Z.dtype.type(1)
     share = Z.dtype.type(epsilon / n_classes)
     value = 0.0
@@ -186,10 +197,11 @@ def label_rows(Z, z_by_class, y, factors, epsilon, G, low, high):
             sums[i] = mine
             mean[i] = own - mean[i] / n_classes
         _add_others(E, m, P)
+        _log_one_plus(P[0], sums, m, logs)
         for i in range(m):
             rest, mine = P[0, i], sums[i]
             smooth = epsilon * mean[i]
-            loss += factor[i] * (smooth - peak[i] + math.log1p(rest + (mine - one)))
+            loss += factor[i] * (smooth - peak[i] + logs[i])
             sums[i] = factor[i] / (rest + mine)
             mean[i] = factor[i] * epsilon * (1.0 - 1.0 / n_classes) - rest * sums[i]
         for k in range(n_classes):
@@ -203,103 +215,16 @@ def label_rows(Z, z_by_class, y, factors, epsilon, G, low, high):
 
 
 @njit_divide
-def _long_label_rows(Z, y, factors, epsilon, G, low, high):
-    """:func:`label_rows` where a row is long enough for vectors: nothing is moved."""
-    n_classes = Z.shape[1]
-    lanes = np.empty(16, Z.dtype)
-    value = 0.0
-    for i in range(low, high):
-        z, g, right = Z[i], G[i], y[i]
-        factor = factors[0] if factors.shape[0] == 1 else factors[i]
-        peak = _row_peak(z, lanes)
-        own = z[right]
-        mean = _row_exponentials(z, peak, g)
-        mine = g[right]
-        g[right] = 0
-        rest = _row_sum(g)
-        smooth = epsilon * (np.float64(own - peak) - mean / n_classes) if epsilon > 0 else 0.0
-        gap = np.float64(peak - own)
-        value += factor * (smooth + gap + math.log1p(rest + (np.float64(mine) - 1.0)))
-        scale = factor / (rest + mine)
-        _row_scale(g, Z.dtype.type(scale), Z.dtype.type(factor * epsilon / n_classes))
-        g[right] = factor * epsilon * (1.0 - 1.0 / n_classes) - rest * scale
-    return value
-
-
-@njit
-def _row_peak(z, lanes):
-    """Largest entry; lanes of their own, because a maximum may not be reordered."""
-    lanes[:] = z[0]
-    whole = z.shape[0] - z.shape[0] % 16
-    for k in range(0, whole, 16):
-        part = z[k : k + 16]
-        for j in range(16):
-            lanes[j] = max(lanes[j], part[j])
-    peak = lanes[0]
-    for j in range(1, 16):
-        peak = max(peak, lanes[j])
-    for k in range(whole, z.shape[0]):
-        peak = max(peak, z[k])
-    return peak
-
-
-@njit_divide
-def _row_exponentials(z, peak, g):
-    """Fill ``g = exp(z - peak)`` and return the sum of the exponents."""
-    exponents = z.dtype.type(0)
-    for k in range(z.shape[0]):
-        x = z[k] - peak
-        g[k] = exp(x)
-        exponents += x
-    return exponents
-
-
-@njit
-def _row_sum(g):
-    total = g.dtype.type(0)
-    for k in range(g.shape[0]):
-        total += g[k]
-    return np.float64(total)
-
-
-@njit
-def _row_scale(g, scale, share):
-    for k in range(g.shape[0]):
-        g[k] = g[k] * scale - share
-
-
-@njit_divide
-def _long_label_losses(Z, y, out, low, high):
-    lanes = np.empty(16, Z.dtype)
-    for i in range(low, high):
-        z = Z[i]
-        peak = _row_peak(z, lanes)
-        right = y[i]
-        rest = _sum_of_exponentials(z[:right], peak)
-        rest += _sum_of_exponentials(z[right + 1 :], peak)
-        mine = math.exp(np.float64(z[right] - peak))
-        out[i] = np.float64(peak - z[right]) + math.log1p(np.float64(rest) + (mine - 1.0))
-
-
-@njit
-def _sum_of_exponentials(z, peak):
-    total = z.dtype.type(0)
-    for k in range(z.shape[0]):
-        total += exp(z[k] - peak)
-    return total
-
-
-@njit_divide
 def label_losses(Z, z_by_class, y, out, low, high):
     """Cross-entropy of each row into `out`."""
     n_classes = Z.shape[0] if z_by_class else Z.shape[1]
-    if n_classes >= _LONG_ROW and not z_by_class:
-        _long_label_losses(Z, y, out, low, high)
+    if n_classes >= LONG_ROW and not z_by_class:
+        long_label_losses(Z, y, out, low, high)
         return
     rows = tile_rows(n_classes, Z.itemsize)
     P = np.empty((n_classes, rows), Z.dtype)
     room = np.empty((2, rows), Z.dtype)
-    peak, sums = room[0], room[1]
+    peak, sums, zero = room[0], room[1], Z.dtype.type(0)
     for first in range(low, high, rows):
         m = min(rows, high - first)
         load(Z, z_by_class, first, m, P)
@@ -311,9 +236,10 @@ def label_losses(Z, z_by_class, y, out, low, high):
         for k in range(n_classes):
             for i in range(m):
                 sums[i] += exp(P[k, i] - peak[i])
+        own = out[first : first + m]
         for i in range(m):
-            odds = np.float64(out[first + i]) - math.log(sums[i])
-            out[first + i] = math.log1p(math.exp(-abs(odds))) + max(-odds, 0.0)
+            odds = own[i] - log_above_one(sums[i])
+            own[i] = log1p_unit(exp(-abs(odds))) + max(-odds, zero)
 
 
 @njit
@@ -324,6 +250,14 @@ def _add_others(E, m, out):
     for k in range(E.shape[0]):
         for i in range(m):
             out[0, i] += E[k, i]
+
+
+@njit_divide
+def _log_one_plus(rest, mine, m, out):
+    """``log(rest + mine)`` where one of them is at least 1, exact where the other is tiny."""
+    one = rest.dtype.type(1)
+    for i in range(m):
+        out[i] = log1p_positive(rest[i] + (mine[i] - one))
 
 
 @njit
@@ -353,7 +287,7 @@ def _decouple(tile, E, y, first, m, inverse, own, peak, sums, stand_in):
     shifted_exponentials(tile, m, inverse, peak, E, sums)
     _leave_out(tile, E, y, first, m, sums)
     for i in range(m):
-        own[i] = (own[i] - peak[i]) * inverse - math.log(sums[i])
+        own[i] = (own[i] - peak[i]) * inverse - log_above_one(sums[i])
 
 
 @njit_divide
@@ -366,6 +300,65 @@ def _two_classes(d):
     if d > 0:
         return large, small, -tail, -tail - d
     return small, large, d - tail, -tail
+
+
+@njit_divide
+def focused_rows(Z, z_by_class, T, t_by_class, y, factors, temperature, alpha, G, low, high):
+    """Cross-entropy to the teacher, rows weighted by how wrong student and teacher are.
+
+    The weight, ``1 - exp(-student's loss / teacher's loss)``, counts as a constant.
+    """
+    n_classes = Z.shape[0] if z_by_class else Z.shape[1]
+    rows = tile_rows(n_classes, Z.itemsize)
+    P, Q = np.empty((n_classes, rows), Z.dtype), np.empty((n_classes, rows), Z.dtype)
+    EP, EQ = np.empty((n_classes, rows), Z.dtype), np.empty((n_classes, rows), Z.dtype)
+    room = np.empty((6, rows), Z.dtype)
+    of_student, of_teacher = np.empty(rows), np.empty(rows)
+    inverse = Z.dtype.type(1.0 / temperature)
+    value = 0.0
+    for first in range(low, high, rows):
+        m = min(rows, high - first)
+        load(Z, z_by_class, first, m, P)
+        load(T, t_by_class, first, m, Q)
+        peaks(P, m, room[0])
+        shifted_exponentials(P, m, inverse, room[0], EP, room[1])
+        peaks(Q, m, room[0])
+        shifted_exponentials(Q, m, inverse, room[0], EQ, room[2])
+        _own_losses(P, EP, y, first, m, temperature, room[4], of_student)
+        _own_losses(Q, EQ, y, first, m, temperature, room[4], of_teacher)
+        row_factors(factors, first, m, temperature, room[3])
+        for i in range(m):
+            room[3][i] *= -alpha * expm1_negative(-of_student[i] / (of_teacher[i] + 1e-7))
+        value += _kl(CROSS_ENTROPY, P, Q, EP, EQ, room, m)
+        store(P, z_by_class, first, m, G)
+    return temperature * value
+
+
+@njit_divide
+def _own_losses(X, E, y, first, m, temperature, rest, out):
+    """Cross-entropy at temperature 1, from ``X = (z - peak) / T`` and ``E = exp(X)``."""
+    for i in range(m):
+        rest[i] = 0
+        right = y[first + i]
+        out[i] = E[right, i]
+        E[right, i] = 0
+    power = X.dtype.type(temperature)
+    for k in range(X.shape[0]):
+        if temperature == 2.0:
+            for i in range(m):
+                rest[i] += E[k, i] * E[k, i]
+        else:
+            for i in range(m):
+                rest[i] += exp(X[k, i] * power)
+    for i in range(m):
+        right = y[first + i]
+        E[right, i] = out[i]
+        out[i] = temperature * X[right, i]
+    for i in range(m):
+        others, mine = np.float64(rest[i]), exp(out[i])
+        if temperature != 2.0:
+            others = max(others - mine, 0.0)
+        out[i] = log1p_positive(others + (mine - 1.0)) - out[i]
 
 
 @njit_divide

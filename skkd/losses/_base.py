@@ -144,6 +144,10 @@ class Loss:
         values, slopes = self.value_and_slope(Z, target)
         return total(weight * values), weighted(weight, slopes)
 
+    def prepare_and_evaluate(self, Z, target, weight):
+        """:meth:`prepare` at ``Z`` and :meth:`value_and_gradient` there, perhaps in one pass."""
+        return self.value_and_gradient(Z, self.prepare(target, Z, weight), weight)
+
     def linearize(self, Z, target, weight):
         """Return the function ``V -> H V``, H the Hessian at ``Z``, with its state cached."""
         raise NotImplementedError(f"{type(self).__name__} has no Hessian-vector product")

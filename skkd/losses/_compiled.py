@@ -28,8 +28,9 @@ __all__ = [
 # Entries of a matrix of logits from which on loading the kernels (a third of a second, once)
 # is not felt beside what they save.
 SMALL = 2**15
-# Entries of a chunk: long enough that handing it to a thread is nothing, 6 chunks at the least.
-_CHUNK = 2**13
+# Entries of a chunk: long enough that handing it to a thread is nothing, short enough that no
+# thread waits long for the last.
+_CHUNK = 2**12
 _CHUNKS = 32
 
 
@@ -49,7 +50,7 @@ def deferred(target):
     return isinstance(target.prepared, tuple) and not target.prepared
 
 
-def pass_over_rows(kernel, Z, others, weight, arguments, *, before=()):
+def pass_over_rows(kernel, Z, others, weight, arguments, *, before=(), chunk=_CHUNK):
     """Run a kernel over chunks of rows.
 
     Parameters
@@ -62,6 +63,8 @@ def pass_over_rows(kernel, Z, others, weight, arguments, *, before=()):
         Matrices, which are passed with a flag of their layout, and vectors.
     weight : float or array of shape (n,)
         Weights of rows.
+    chunk : int, default=2**12
+        Fewest entries worth a thread.
 
     Returns
     -------
@@ -82,11 +85,11 @@ def pass_over_rows(kernel, Z, others, weight, arguments, *, before=()):
             *before, inner, by_class, *given, factors, *arguments, G, rows.start, rows.stop
         )
 
-    values = run_in_threads(work, _chunks(*Z.shape), blas_threads())
+    values = run_in_threads(work, _chunks(*Z.shape, chunk), blas_threads())
     return np.float64(sum(values)), G.T if by_class else G
 
 
-def flat_pass(kernel, Z, T, weight, arguments, *, before):
+def flat_pass(kernel, Z, T, weight, arguments, *, before, chunk=_CHUNK):
     """As :func:`pass_over_rows` for losses of single entries, which may forget about rows.
 
     None where they may not: rows that weigh differently, or matrices laid out differently.
@@ -97,7 +100,7 @@ def flat_pass(kernel, Z, T, weight, arguments, *, before):
     ):
         return None
     z, t = (A.reshape(1, -1) if same else A.T.reshape(1, -1) for A in (Z, T))
-    value, G = pass_over_rows(kernel, z.T, (t.T,), weight, arguments, before=before)
+    value, G = pass_over_rows(kernel, z.T, (t.T,), weight, arguments, before=before, chunk=chunk)
     return value, G.reshape(Z.shape) if same else G.reshape(Z.T.shape).T
 
 
@@ -224,11 +227,11 @@ def _rank(T, y, order):
     finish_ranking(T, y, order)
 
 
-def _chunks(n_rows, n_classes):
+def _chunks(n_rows, n_classes, least=_CHUNK):
     """Slices of rows, a function of the shape alone."""
     if n_classes == 1:  # one long row
-        per_chunk = max(_CHUNK, -(-n_rows // _CHUNKS))
+        per_chunk = max(least, -(-n_rows // _CHUNKS))
         return [slice(low, min(low + per_chunk, n_rows)) for low in range(0, n_rows, per_chunk)]
-    per_chunk = max(_CHUNK // n_classes, -(-n_rows // _CHUNKS), 1)
+    per_chunk = max(least // n_classes, -(-n_rows // _CHUNKS), 1)
     per_chunk = -(-per_chunk // 256) * 256 if n_classes < 512 else -(-per_chunk // 32) * 32
     return [slice(low, min(low + per_chunk, n_rows)) for low in range(0, n_rows, per_chunk)]

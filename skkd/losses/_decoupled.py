@@ -237,6 +237,14 @@ class WSLDLoss(Loss):
         t = target.teacher_logits
         return namespace(t).exp(log_softmax(t / self.temperature))
 
+    def prepare_and_evaluate(self, Z, target, weight):
+        if not compiled(Z):
+            return super().prepare_and_evaluate(Z, target, weight)
+        from .._kernels.softmax_losses import focused_rows
+
+        others = (target.teacher_logits, target.y)
+        return pass_over_rows(focused_rows, Z, others, weight, (self.temperature, self.alpha))
+
     def value_and_gradient(self, Z, target, weight):
         if not (len(target.prepared) == 1 or compiled(Z)):
             return super().value_and_gradient(Z, target, weight)

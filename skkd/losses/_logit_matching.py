@@ -56,7 +56,7 @@ class LogitMSELoss(Loss):
         factors = weight / Z.shape[1]
         if self.center:
             return pass_over_rows(entry_rows, Z, (T,), factors, (1.0, True), before=before)
-        flat = flat_pass(squared_entries, Z, T, factors, (), before=())
+        flat = flat_pass(squared_entries, Z, T, factors, (), before=(), chunk=2**17)
         return flat or pass_over_rows(entry_rows, Z, (T,), factors, (1.0, False), before=before)
 
     def value_and_slope(self, Z, target):

@@ -237,8 +237,7 @@ class NamedLoss:
             )
         weight, mass = _checked_weight(sample_weight, Z)
         target = Target(self._labels(y, Z, loss), self._teacher(teacher_logits, Z), mass=mass)
-        target = loss.prepare(target, Z, weight)
-        value, gradient = loss.value_and_gradient(Z, target, weight)
+        value, gradient = loss.prepare_and_evaluate(Z, target, weight)
         return float(value), xp.reshape(gradient, student_logits.shape)
 
     def _teacher(self, teacher_logits, Z):
@@ -315,8 +314,9 @@ def _checked_classes(y, n_classes):
     xp = namespace(y)
     if y.ndim != 1:
         raise ValueError(f"y must hold one integer label for each row, got shape {tuple(y.shape)}")
-    labels = xp.astype(y, xp.int64)
-    if bool(xp.any(labels < 0) | xp.any(labels >= n_classes) | xp.any(labels != y)):
+    labels = xp.astype(y, xp.int64, copy=False)
+    fit = labels.shape[0] == 0 or (int(xp.min(labels)) >= 0 and int(xp.max(labels)) < n_classes)
+    if not fit or (labels is not y and bool(xp.any(labels != y))):
         raise ValueError(
             f"y must hold integer labels from 0 to {n_classes - 1}, one for each of the "
             f"{n_classes} columns of student_logits; encode labels first "
