@@ -112,7 +112,58 @@ def _class_correlation(s, t, y):
 
 def _batch_correlation(s, t, y):
     p, q = F.softmax(s, dim=1), F.softmax(t, dim=1)
-    return ((p @ p.T - q @ q.T) ** 2).sum() / s.shape[0]
+    # By matrices of classes, which are smaller than those of rows.
+    square = ((p.T @ p) ** 2).sum() + ((q.T @ q) ** 2).sum() - 2.0 * ((p.T @ q) ** 2).sum()
+    return square / s.shape[0]
+
+
+def _uskd(s, t, y, alpha=1.0, beta=0.1):
+    with torch.no_grad():
+        p = F.softmax(s, dim=1)
+        own = p.gather(1, y[:, None])[:, 0]
+        focus = 1.0 + own**2 - (own**2).mean()
+        score = p / (1.0 - own[:, None] + 1e-6)
+        order = torch.argsort(score, dim=1, descending=True)
+        ranks = torch.arange(1, s.shape[1] + 1, dtype=s.dtype).expand_as(s)
+        zipf = torch.empty_like(s).scatter_(1, order, 1.0 / ranks)
+        zipf.scatter_(1, y[:, None], 0.0)
+        soft = zipf / zipf.sum(dim=1, keepdim=True)
+    log_own = F.log_softmax(s, dim=1).gather(1, y[:, None])[:, 0]
+    others = (soft * F.log_softmax(_others(s, y)[1], dim=1)).sum(dim=1)
+    return -(alpha * focus * log_own + beta * others).mean()
+
+
+def _cmi(s, t, y):
+    log_p = F.log_softmax(s, dim=1)
+    p = log_p.exp()
+    sums = torch.zeros(s.shape[1], s.shape[1], dtype=s.dtype).index_add(0, y, p)
+    counts = torch.bincount(y, minlength=s.shape[1]).clamp(min=1)
+    log_q = torch.log((sums / counts[:, None]).clamp(min=torch.finfo(s.dtype).tiny))
+    return (p * (log_p - log_q[y])).sum(dim=1).mean()
+
+
+def _preference_rank(s, t, y, k=10):
+    with torch.no_grad():
+        best = torch.topk(s, min(k, s.shape[1]), dim=1).indices
+        order = best.gather(1, torch.argsort(t.gather(1, best), dim=1, descending=True))
+    ranked = s.gather(1, order)
+    sums = torch.flip(torch.logcumsumexp(torch.flip(ranked, (1,)), dim=1), (1,))
+    return (sums - ranked).sum(dim=1).mean()
+
+
+def _entropy(x):
+    log_p = F.log_softmax(x, dim=1)
+    return -(log_p.exp() * log_p).sum(dim=1)
+
+
+def _gated_js(s, t, y, beta=0.9):
+    with torch.no_grad():
+        gate = torch.sigmoid(_entropy(s) - _entropy(t))
+    log_p, log_q = F.log_softmax(s, dim=1), F.log_softmax(t, dim=1)
+    log_m = torch.logaddexp(log_q + math.log(beta), log_p + math.log1p(-beta))
+    of_q = F.kl_div(log_m, log_q, reduction="none", log_target=True).sum(dim=1)
+    of_p = F.kl_div(log_m, log_p, reduction="none", log_target=True).sum(dim=1)
+    return (gate * (beta * of_q + (1.0 - beta) * of_p)).mean()
 
 
 FORMULAS = {
@@ -133,6 +184,10 @@ FORMULAS = {
     "dist": _dist,
     "mlkd_class_correlation": _class_correlation,
     "mlkd_batch_correlation": _batch_correlation,
+    "uskd": _uskd,
+    "cmi": _cmi,
+    "preference_rank": _preference_rank,
+    "gated_js": _gated_js,
 }
 
 

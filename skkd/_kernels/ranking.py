@@ -12,7 +12,7 @@ from ._jit import njit, njit_divide
 from ._tiles import peaks, row_factors, shifted_exponentials, tile_rows
 from ._vector_math import exp, log_above_one
 
-__all__ = ["finish_ranking", "ranking_rows"]
+__all__ = ["best_rows", "finish_ranking", "ranking_rows", "zipf_rows"]
 
 
 @njit
@@ -45,6 +45,74 @@ def finish_ranking(T, y, order):
         for k in range(place, 0, -1):
             row[k] = row[k - 1]
         row[0] = y[i]
+
+
+@njit
+def best_rows(Z, T, falling, order, low, high):
+    """The classes of the largest logits in `Z`, in the order of those in `T`.
+
+    Parameters
+    ----------
+    Z, T : arrays of shape (n, C)
+        Logits that choose, and logits that order.
+    falling : bool
+        Whether the class that `T` puts first comes first.
+    order : array of shape (n, k)
+        Receives the classes; ties as in `Z`, and there by class.
+    """
+    k = order.shape[1]
+    values = np.empty(k, Z.dtype)
+    sign = T.dtype.type(1 if falling else -1)
+    for i in range(low, high):
+        z, t, best = Z[i], T[i], order[i]
+        for c in range(z.shape[0]):
+            place = min(c, k)
+            if place == k and not z[c] > values[k - 1]:
+                continue
+            place = min(place, k - 1)
+            while place > 0 and values[place - 1] < z[c]:
+                values[place], best[place] = values[place - 1], best[place - 1]
+                place -= 1
+            values[place], best[place] = z[c], c
+        for j in range(1, k):
+            c, place = best[j], j
+            while place > 0 and (
+                t[best[place - 1]] < t[c] if falling else t[c] < t[best[place - 1]]
+            ):
+                best[place] = best[place - 1]
+                place -= 1
+            best[place] = c
+
+
+@njit
+def zipf_rows(score, order, y, mass, out, low, high):
+    """Shares ``1 / rank`` of each class but the label's, scaled to sum to `mass`.
+
+    Parameters
+    ----------
+    score : array of shape (n, C)
+        What ranks the classes; ties by class.
+    order : array of shape (n, C)
+        The label first, then the other classes by falling score, as of :func:`finish_ranking`.
+    y : array of shape (n,)
+        Labels.
+    out : array of shape (n, C)
+        Receives the shares.
+    """
+    n_classes = score.shape[1]
+    harmonic = 0.0
+    for rank in range(1, n_classes + 1):
+        harmonic += 1.0 / rank
+    for i in range(low, high):
+        own, row = score[i, y[i]], score[i]
+        ahead = 0  # classes before the label
+        for c in range(n_classes):
+            ahead += row[c] > own or (row[c] == own and c < y[i])
+        scale = mass / (harmonic - 1.0 / (ahead + 1))
+        out[i, y[i]] = 0
+        for j in range(1, n_classes):
+            rank = j if j <= ahead else j + 1
+            out[i, order[i, j]] = scale / rank
 
 
 @njit_divide

@@ -31,6 +31,7 @@ SMALL = 2**15
 # Entries of a chunk: long enough that handing it to a thread is nothing, short enough that no
 # thread waits long for the last.
 _CHUNK = 2**12
+_ALONE = 2**16  # entries up to which waking a thread takes as long as it saves
 _CHUNKS = 32
 
 
@@ -232,6 +233,8 @@ def _chunks(n_rows, n_classes, least=_CHUNK):
     if n_classes == 1:  # one long row
         per_chunk = max(least, -(-n_rows // _CHUNKS))
         return [slice(low, min(low + per_chunk, n_rows)) for low in range(0, n_rows, per_chunk)]
+    if n_rows * n_classes <= _ALONE:
+        return [slice(0, n_rows)]
     per_chunk = max(least // n_classes, -(-n_rows // _CHUNKS), 1)
     per_chunk = -(-per_chunk // 256) * 256 if n_classes < 512 else -(-per_chunk // 32) * 32
     return [slice(low, min(low + per_chunk, n_rows)) for low in range(0, n_rows, per_chunk)]

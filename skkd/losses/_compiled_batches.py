@@ -21,31 +21,24 @@ __all__ = [
 ]
 
 
-def best_classes(Z, k):
-    """The k classes of the largest logits of each row, falling; ties by class."""
-    n_classes = Z.shape[1]
-    best = np.argpartition(Z, n_classes - k, axis=1)[:, n_classes - k :]
-    least = np.min(np.take_along_axis(Z, best, axis=1), axis=1, keepdims=True)
-    # Which of several equal logits the partition took, at its edge, is chance.
-    unclear = np.flatnonzero(np.count_nonzero(least <= Z, axis=1) > k)
-    if unclear.size:
-        best[unclear] = np.argsort(-Z[unclear], axis=1, stable=True)[:, :k]
-    best.sort(axis=1)
-    falling = np.argsort(-np.take_along_axis(Z, best, axis=1), axis=1, stable=True)
-    return np.take_along_axis(best, falling, axis=1)
+def best_classes(Z, T, k, falling):
+    """The classes of the k largest logits of each row of `Z`, in the order of those of `T`."""
+    from .._kernels.ranking import best_rows
+
+    Z, T = np.ascontiguousarray(Z), np.ascontiguousarray(T)
+    order = np.empty((Z.shape[0], k), dtype=np.intp)
+    _over(lambda rows: best_rows(Z, T, falling, order, rows.start, rows.stop), *Z.shape)
+    return order
 
 
-def zipf_labels(score, y):
-    """``1 / rank`` of each class by falling score, ties by class; 0 for the label's own class."""
-    n, n_classes = score.shape
-    order = rankings(score, y)[:, 1:]
-    own = np.take_along_axis(score, y[:, None], axis=1)
-    classes = np.arange(n_classes)
-    ahead = np.count_nonzero(score > own, axis=1)
-    ahead += np.count_nonzero((score == own) & (classes < y[:, None]), axis=1)
-    places = classes[:-1] + (classes[:-1] >= ahead[:, None])  # the label takes one as well
-    out = np.zeros_like(score)
-    np.put_along_axis(out, order, (1.0 / (places + 1)).astype(score.dtype), axis=1)
+def zipf_labels(score, y, mass):
+    """``1 / rank`` of each class by falling score, scaled to `mass`; 0 for the label's own."""
+    from .._kernels.ranking import zipf_rows
+
+    score = np.ascontiguousarray(score)
+    order = rankings(score, y)
+    out = np.empty_like(score)
+    _over(lambda rows: zipf_rows(score, order, y, mass, out, rows.start, rows.stop), *score.shape)
     return out
 
 

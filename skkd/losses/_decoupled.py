@@ -227,7 +227,7 @@ class WSLDLoss(Loss):
 
     def prepare(self, target, Z=None, weight=None):
         xp = namespace(target.teacher_logits)
-        student, teacher = (_own_loss(logits, target.y) for logits in (Z, target.teacher_logits))
+        student, teacher = (own_loss(logits, target.y) for logits in (Z, target.teacher_logits))
         focus = -xp.expm1(-student / (teacher + 1e-7))
         if compiled(target.teacher_logits):  # the compiled pass makes the teacher's part itself
             return target._replace(prepared=(self.alpha * focus,))
@@ -298,7 +298,7 @@ def _decouple(logits, y):
     )
 
 
-def _own_loss(logits, y):
+def own_loss(logits, y):
     """Cross-entropy of each row, as a column."""
     if compiled(logits):
         return own_losses(logits, y)[:, None]

@@ -37,12 +37,14 @@ from ._compiled import compiled, ranking_pass
 from ._compiled_batches import best_classes, entropies, entropy_pass, self_pass, zipf_labels
 from ._correlation import batch_mass
 from ._curvature import softmax_hessian
-from ._decoupled import _decouple, _right
+from ._decoupled import _decouple, _right, own_loss
 from ._divergences import JSLoss, TeacherLoss
 from ._parameters import chosen, count, fraction, non_negative, positive
 from ._ranking import scan_logsumexp
 
 __all__ = ["GatedJSLoss", "PreferenceRankLoss", "SelectiveLoss", "USKDLoss"]
+
+_FEW = 32  # classes that are picked out one by one rather than by sorting all
 
 
 class USKDLoss(Loss):
@@ -80,18 +82,19 @@ class USKDLoss(Loss):
 
     def prepare(self, target, Z=None, weight=None):
         xp = namespace(Z)
-        square = xp.exp(2.0 * _decouple(Z, target.y).log_own)
+        square = xp.exp(-2.0 * own_loss(Z, target.y))
         w = 1.0 / Z.shape[0] if weight is None else weight
         mean = xp.astype(total(weighted(w, square)), Z.dtype)
-        score = _rank_score(Z, target.y, log=self.rank_score == "authors")
+        score = Z  # which ranks the classes of a row as their probabilities do
         if target.teacher_logits is not None:
+            score = _rank_score(Z, target.y, log=self.rank_score == "authors")
             score = score + _rank_score(target.teacher_logits, target.y)
         if compiled(Z):
-            zipf = zipf_labels(score, target.y)
+            soft = zipf_labels(score, target.y, self.beta)
         else:
             zipf = xp.where(_right(Z, target.y), 0.0, 1.0 / xp.astype(_ranks(score) + 1, Z.dtype))
-        soft = zipf / xp.sum(zipf, axis=1, keepdims=True)
-        return target._replace(prepared=(self.alpha * (1.0 + square - mean), self.beta * soft))
+            soft = self.beta * zipf / xp.sum(zipf, axis=1, keepdims=True)
+        return target._replace(prepared=(self.alpha * (1.0 + square - mean), soft))
 
     def value_and_slope(self, Z, target):
         xp = namespace(Z)
@@ -151,13 +154,15 @@ class PreferenceRankLoss(TeacherLoss):
     def prepare(self, target, Z=None, weight=None):
         xp = namespace(Z)
         k = min(self.top_k, Z.shape[1])
-        large = compiled(Z)
-        candidates = best_classes(Z, k) if large else _falling(Z)[:, :k]
-        liking = xp.take_along_axis(target.teacher_logits, candidates, axis=1)
+        teacher = target.teacher_logits
+        if compiled(Z) and k <= _FEW:  # the compiled pass scatters and needs no places
+            order = best_classes(Z, teacher, k, not self.reversed)
+            return target._replace(prepared=(order, None))
+        candidates = _falling(Z)[:, :k]
+        liking = xp.take_along_axis(teacher, candidates, axis=1)
         order = _falling(-liking if self.reversed else liking)
         order = xp.take_along_axis(candidates, order, axis=1)
-        # The compiled pass scatters and needs no places.
-        return target._replace(prepared=(order, None if large else _places(order, Z.shape[1])))
+        return target._replace(prepared=(order, _places(order, Z.shape[1])))
 
     def value_and_gradient(self, Z, target, weight):
         order, place = target.prepared
