@@ -85,7 +85,7 @@ def _theory(size):
     listed += [
         {"part": "self", "set": name, "alpha": alpha, "alphas": alphas}
         for name in ("digits", "breast_cancer", "wine")
-        for alpha in (1e-4, 1e-2)
+        for alpha in (1e-5, 1e-2)
     ]
     common = {"part": "scale", "teacher": "svm", "alpha": 1e-3}
     return [*listed, *({**common, "set": name} for name in ("digits", "wine"))]
@@ -94,8 +94,8 @@ def _theory(size):
 def _special(size):
     n, weights = size.mcmi
     alphas = list(size.alphas)
-    sizes = {"n": n, "few": n // 20, "weights": list(weights)}
-    listed = [{"part": "mcmi", **sizes, "alphas": alphas}]
+    sizes = {"n": n, "few": n // 20, "weights": list(weights), "alphas": alphas}
+    listed = [{"part": "mcmi", **sizes, "teacher_alpha": alpha} for alpha in (1e-6, 1e-4)]
     n, subclasses = size.lelp
     common = {"part": "lelp", "n": n, "subclasses": list(subclasses), "alphas": alphas}
     listed += [{**common, "task": task} for task in ("parity", "upper half")]

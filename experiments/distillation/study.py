@@ -12,7 +12,7 @@ REFERENCE = (
     "(2506.12542), LELP (2409.20449), PS-KD (2006.12000), MI-alpha (2109.11105), TSD-KD "
     "(2603.13260)"
 )
-VERSION = 1
+VERSION = 2
 
 PARTS = {
     "real": real.real,

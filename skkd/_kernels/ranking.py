@@ -76,9 +76,7 @@ def best_rows(Z, T, falling, order, low, high):
             values[place], best[place] = z[c], c
         for j in range(1, k):
             c, place = best[j], j
-            while place > 0 and (
-                t[best[place - 1]] < t[c] if falling else t[c] < t[best[place - 1]]
-            ):
+            while place > 0 and sign * t[best[place - 1]] < sign * t[c]:
                 best[place] = best[place - 1]
                 place -= 1
             best[place] = c
