@@ -17,7 +17,7 @@ def real(configuration: dict) -> dict:
     listed = students.FOR_MORE if rows.y.max() > 1 else students.FOR_TWO
 
     def fit(student):
-        logits = None if student.loss == "ce" else taught.logits
+        logits = None if student.loss in students.WITHOUT_TEACHER else taught.logits
         return student.fit(train.X, train.y, teacher_logits=logits)
 
     found = {

@@ -26,11 +26,13 @@ STUDENTS = {
     "kl": {"loss": "kl", "temperature": 4.0},
     "kl:1": {"loss": "kl", "temperature": 1.0},
     "kl:z": {"loss": "kl", "standardize_logits": True},
-    "dkd": {"loss": "dkd"},
-    "nkd": {"loss": "nkd"},
-    "dist": {"loss": "dist"},
-    "pld": {"loss": "pld"},
-    "list_mle": {"loss": "list_mle"},
+    **{
+        name: {"loss": name}
+        for name in (
+            *("reverse_kl", "mse", "binary_kl", "binary_kl_norm", "dkd", "nkd", "wsld", "uskd"),
+            *("pld", "list_mle", "dist", "mlkd_class_correlation", "mlkd_batch_correlation"),
+        )
+    },
     "sinkhorn": {"loss": "sinkhorn", "batch_size": 50, "n_rounds": 2, "max_iter": 30},
     "js": {"loss": "js", "loss_params": {"beta": 0.9}, **_TSD},
     "tsd:gate": {"loss": "gated_js", **_TSD},
@@ -54,10 +56,15 @@ STUDENTS = {
     },
 }
 # With two classes: NKD and PLD are a weighted cross-entropy, z-scores are constant.
-FOR_TWO = ("ce", "kl", "kl:1", "dkd", "dist", "sinkhorn")
+WITHOUT_TEACHER = ("ce", "label_smoothing", "uskd")
+FOR_TWO = (
+    *("ce", "label_smoothing", "kl", "kl:1", "reverse_kl", "js", "mse", "binary_kl"),
+    *("binary_kl_norm", "dkd", "wsld", "dist", "sinkhorn"),
+)
 FOR_MORE = (
-    *("ce", "kl", "kl:1", "kl:z", "dkd", "nkd", "dist", "pld", "list_mle", "sinkhorn"),
-    *("js", "tsd:gate", "tsd:rank", "tsd:entropy", "tsd"),
+    *FOR_TWO,
+    *("kl:z", "nkd", "uskd", "pld", "list_mle", "mlkd_class_correlation"),
+    *("mlkd_batch_correlation", "tsd:gate", "tsd:rank", "tsd:entropy", "tsd"),
 )
 
 

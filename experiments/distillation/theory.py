@@ -106,7 +106,7 @@ def teacher_scale(configuration: dict) -> dict:
     for key, student in (("plain", "kl"), ("standardized", "kl:z")):
         with teachers.at_rest():
             fitted = [
-                students.make(student, alpha, temperature=2.0).fit(
+                students.make(student, alpha, temperature=2.0, tol=1e-6, max_iter=2000).fit(
                     train.X, train.y, teacher_logits=scale * taught.logits
                 )
                 for scale in SCALES
@@ -117,6 +117,7 @@ def teacher_scale(configuration: dict) -> dict:
         record[f"{key}_nll"] = [one.nll for one in seen]
         record[f"{key}_ece"] = [one.ece for one in seen]
         record[f"{key}_moved"] = max(float(np.abs(one - proba[1]).max()) for one in proba)
+        record[f"{key}_solved"] = all(one.converged_ for one in fitted)
     return {**record, "loss_moved": _loss_moved(taught.logits, seed)}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._backend import device_of, namespace, to_numpy, total
 from ._base import Loss, Target
+from ._one_pass import fits_one_pass, labels_and_teacher
 
 __all__ = ["Batched", "TwoColumns", "WeightedSum", "two_columns"]
 
@@ -60,6 +61,8 @@ class WeightedSum(Loss):
             return self._sum(
                 loss.value_and_gradient(Z, part, weight) for loss, part in self._parts(target)
             )
+        if fits_one_pass(self.terms, target.prepared, Z):
+            return labels_and_teacher(self.terms, target.prepared, Z, weight)
         (factor, loss), *others = self.terms
         part, *other_parts = target.prepared
         value, gradient = loss.value_and_gradient(Z, part, factor * weight)

@@ -14,11 +14,11 @@ from .._backend import namespace, to_numpy
 
 __all__ = ["Metric", "gram_metric", "make_metric"]
 
-# Most columns for each logit: M then costs what ten evaluations do.
-_COLUMNS_PER_LOGIT = 40
+# Passes over the rows that M may cost, and the columns from which its eigenvectors take seconds.
+_MOST_PASSES = 30
+_MOST_COLUMNS = 1000
 # Fewer logits count as these: products of matrices and vectors wait for memory, M does not.
 _FEWEST_LOGITS = 10
-_MOST_COLUMNS = 1000
 
 
 class Metric:
@@ -92,12 +92,14 @@ def gram_metric(objective):
     Returns
     -------
     metric : Metric or None
-        None for sparse X, for many columns beside few logits, and where squares overflow: the
-        solvers then use the diagonal.
+        None for sparse X, for many columns beside few rows or logits, and where squares
+        overflow: the solvers then use the diagonal.
     """
     p, k = objective.shape
-    most = min(_COLUMNS_PER_LOGIT * max(k, _FEWEST_LOGITS), _MOST_COLUMNS)
-    M = objective.gram() if p <= most else None
+    n = objective.X.shape[0]
+    # n p^2 flops and 10 p^3 beside the 4 n p k of a pass
+    passes = p * (0.25 + 2.5 * p / n) / max(k, _FEWEST_LOGITS)
+    M = objective.gram() if passes <= _MOST_PASSES and p <= _MOST_COLUMNS else None
     if M is None:
         return None
     xp = namespace(M)
