@@ -23,34 +23,38 @@ def labels_and_teacher_rows(
 ):
     """Fill rows `low` to `high` of `G` and return the summed loss.
 
-    `ce` and `kd` are the factors of the parts; `entropy` is 1, or 0 to leave the teacher's out.
+    `ce` and `kd` are the factors of the parts, of which one may be 0; `T` or `y` is not looked at
+    then. `entropy` is 1, or 0 to leave the teacher's out.
     """
     n_classes = Z.shape[0] if z_by_class else Z.shape[1]
     rows = tile_rows(n_classes, Z.itemsize)
     P, Q = np.empty((n_classes, rows), Z.dtype), np.empty((n_classes, rows), Z.dtype)
     EP, EQ = np.empty((n_classes, rows), Z.dtype), np.empty((n_classes, rows), Z.dtype)
     E1 = np.empty((n_classes, rows), Z.dtype)
-    room = np.empty((6, rows), Z.dtype)
+    room = np.empty((7, rows), Z.dtype)
     peak, sum_p, sum_q, factor = room[0], room[1], room[2], room[3]
+    own, sum_1, gap = room[4], room[5], room[6]
     inverse = Z.dtype.type(1.0 / temperature)
     value = 0.0
     for first in range(low, high, rows):
         m = min(rows, high - first)
         load(Z, z_by_class, first, m, P)
-        load(T, t_by_class, first, m, Q)
         peaks(P, m, peak)
         shifted_exponentials(P, m, inverse, peak, EP, sum_p)
-        peaks(Q, m, peak)
-        shifted_exponentials(Q, m, inverse, peak, EQ, sum_q)
         row_factors(factors, first, m, 1.0, factor)
-        _at_temperature_one(P, EP, m, temperature, E1)
-        value += ce * _labels(P, E1, y, first, m, temperature, factor, room[4], room[5])
-        _teacher_gap(P, Q, EQ, m, entropy, room[0])
-        value += kd * temperature**2 * _teacher(sum_p, sum_q, m, entropy, factor, room[0])
-        _slopes(sum_p, sum_q, factor, m, ce, kd * temperature, room[5], room[4])
-        _combine(EP, EQ, E1, m, sum_p, sum_q, factor, P)
-        for i in range(m):
-            P[y[first + i], i] += room[4, i]
+        if kd != 0.0:
+            load(T, t_by_class, first, m, Q)
+            peaks(Q, m, peak)
+            shifted_exponentials(Q, m, inverse, peak, EQ, sum_q)
+            _teacher_gap(P, Q, EQ, m, entropy, gap)
+            value += kd * temperature**2 * _teacher(sum_p, sum_q, m, entropy, factor, gap)
+        if ce != 0.0:
+            _at_temperature_one(P, EP, m, temperature, E1)
+            value += ce * _labels(P, E1, y, first, m, temperature, factor, own, sum_1)
+        _combine(EP, EQ, E1, m, ce, kd * temperature, sum_p, sum_q, sum_1, factor, P)
+        if ce != 0.0:
+            for i in range(m):
+                P[y[first + i], i] -= ce * factor[i] * own[i] / sum_1[i]
         store(P, z_by_class, first, m, G)
     return value
 
@@ -118,19 +122,24 @@ def _teacher(sum_p, sum_q, m, entropy, factor, gap):
 
 
 @njit_divide
-def _slopes(sum_p, sum_q, factor, m, ce, kd, sum_1, rest):
-    """Turn sums into factors of the exponentials, and `rest` into the label's own gradient."""
-    to_ce, to_kd = sum_p.dtype.type(ce), sum_p.dtype.type(kd)
-    for i in range(m):
-        sum_p[i] = to_kd * factor[i] / sum_p[i]
-        sum_q[i] = to_kd * factor[i] / sum_q[i]
-    for i in range(m):
-        factor[i] = to_ce * factor[i] / sum_1[i]
-        rest[i] = -rest[i] * factor[i]
-
-
-@njit_divide
-def _combine(EP, EQ, E1, m, to_p, to_q, to_1, out):
-    for k in range(EP.shape[0]):
+def _combine(EP, EQ, E1, m, ce, kd, sum_p, sum_q, sum_1, factor, out):
+    """The gradient, but for that of the labels' own classes."""
+    kind = out.dtype.type
+    to_p, to_q, to_1 = np.zeros(m, out.dtype), np.zeros(m, out.dtype), np.zeros(m, out.dtype)
+    if kd != 0.0:
         for i in range(m):
-            out[k, i] = EP[k, i] * to_p[i] - EQ[k, i] * to_q[i] + E1[k, i] * to_1[i]
+            to_p[i] = kind(kd) * factor[i] / sum_p[i]
+            to_q[i] = kind(kd) * factor[i] / sum_q[i]
+    if ce != 0.0:
+        for i in range(m):
+            to_1[i] = kind(ce) * factor[i] / sum_1[i]
+    for k in range(out.shape[0]):
+        if ce != 0.0 and kd != 0.0:
+            for i in range(m):
+                out[k, i] = EP[k, i] * to_p[i] - EQ[k, i] * to_q[i] + E1[k, i] * to_1[i]
+        elif kd != 0.0:
+            for i in range(m):
+                out[k, i] = EP[k, i] * to_p[i] - EQ[k, i] * to_q[i]
+        else:
+            for i in range(m):
+                out[k, i] = E1[k, i] * to_1[i]

@@ -53,8 +53,9 @@ def make_rows(loss, X, target, weight, fit_intercept, n_logits=1):
     if not dense or not loss.separable or X.nbytes <= _SMALL_BYTES:
         return Rows(loss, X, target, weight, fit_intercept)
     from ._blocks import BlockedRows, CompiledMarginRows, CompiledSoftmaxRows
+    from ._student_rows import StudentRows
 
-    for kind in (CompiledMarginRows, CompiledSoftmaxRows):
+    for kind in (CompiledMarginRows, CompiledSoftmaxRows, StudentRows):
         if kind.supports(loss, X, target):
             return kind(loss, X, target, weight, fit_intercept, n_logits)
     return BlockedRows(loss, X, target, weight, fit_intercept, n_logits)
