@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from skkd._threads import run_in_threads
-from skkd.losses import MultinomialLogLoss, Target, _compiled, get_loss, make_loss
+from skkd.losses import (
+    KLLoss,
+    MultinomialLogLoss,
+    Target,
+    WeightedSum,
+    _compiled,
+    get_loss,
+    make_loss,
+)
+from skkd.losses._one_pass import fits_one_pass
 
 CASES = [
     ("ce", {}),
@@ -152,3 +161,21 @@ def test_products_with_the_hessian(monkeypatch, name, order, dtype):
                 found.append(loss.linearize(Z, target, one)(V))
             assert found[0].dtype == dtype
             np.testing.assert_allclose(*found, rtol=0, atol=100 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("form", ["kl", "cross_entropy"])
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 3.5])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_labels_and_teacher_in_one_pass(monkeypatch, dtype, temperature, form):
+    for n_classes in (2, 60):
+        for order in "CF":
+            Z, teacher, y, weight = problem(n_classes, dtype, order)
+            kl = KLLoss(temperature=temperature, form=form)
+            loss = WeightedSum([(0.1, MultinomialLogLoss()), (0.9, kl)])
+            found = []
+            for small in (0, np.inf):
+                monkeypatch.setattr(_compiled, "SMALL", small)
+                target = loss.prepare(Target(y, teacher))
+                assert fits_one_pass(loss.terms, target.prepared, Z) == (small == 0)
+                found.append(loss.value_and_gradient(Z, target, weight))
+            assert_same(*found, dtype)
