@@ -36,8 +36,8 @@ def narrow_logits(W, b, X, Z):
 
 
 @njit
-def narrow_pullback(R, X, share):
-    """``share = R X``."""
+def narrow_pullback(R, X, share, G, g):
+    """Add ``R X`` to `G` and the sums of the rows of `R` to `g`; `share` is room like `G`."""
     share[:] = 0
     whole = X.shape[0] - X.shape[0] % 4
     for i in range(0, whole, 4):
@@ -51,6 +51,13 @@ def narrow_pullback(R, X, share):
         for c in range(R.shape[0]):
             for j in range(share.shape[1]):
                 share[c, j] += R[c, i] * X[i, j]
+    for c in range(R.shape[0]):
+        total = 0.0
+        for i in range(R.shape[1]):
+            total += R[c, i]
+        g[c] += total
+        for j in range(share.shape[1]):
+            G[c, j] += share[c, j]
 
 
 @njit

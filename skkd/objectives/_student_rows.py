@@ -95,14 +95,14 @@ class StudentRows(BlockedRows):
             logits, pull_back = _products(narrow)
             value, G, g = 0.0, np.zeros(coef.shape), np.zeros(len(coef))
             share = np.empty_like(coef)
+            Z = R = None
             for piece in _pieces(run, self.X):
                 X = self.X[piece]
-                Z, R = np.empty((2, len(coef), len(X)), dtype=coef.dtype)
+                if Z is None or Z.shape[1] != len(X):
+                    Z, R = np.empty((2, len(coef), len(X)), dtype=coef.dtype)
                 logits(coef, offsets, X, Z)
                 value += residual(Z, piece, R)
-                pull_back(R, X, share)
-                G += share
-                g += np.sum(R, axis=1, dtype=np.float64)
+                pull_back(R, X, share, G, g)
             return value, G, g
 
         with single_blas_thread():
@@ -134,7 +134,7 @@ def _pieces(run, X):
 
 
 def _products(narrow):
-    """``Z = W X^T + b`` and ``G = R X``, into their last arguments."""
+    """``Z = W X^T + b``; and ``R X``, with the sums of R, added to what is there."""
     if narrow:
         from .._kernels.student_pass import narrow_logits, narrow_pullback
 
@@ -147,5 +147,7 @@ def _logits(W, b, X, Z):
     Z += b[:, None]
 
 
-def _pullback(R, X, share):
+def _pullback(R, X, share, G, g):
     np.matmul(R, X, out=share)
+    G += share
+    g += np.sum(R, axis=1, dtype=np.float64)
