@@ -112,7 +112,9 @@ def gram_metric(objective):
     # Directions in which the rows do not differ but for rounding: bounded, not magnified.
     least = p * float(xp.finfo(M.dtype).eps) * xp.max(values)
     values = xp.where(values > least, values, least)
-    return Metric(scale * vectors / xp.sqrt(values)[None, :], full=True)
+    # The symmetric root, which does not depend on the choice of eigenvectors.
+    root = (vectors / xp.sqrt(values)[None, :]) @ xp.matrix_transpose(vectors)
+    return Metric(scale * root, full=True)
 
 
 def _inverse_root(diagonal):

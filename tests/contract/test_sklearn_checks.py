@@ -141,13 +141,14 @@ def test_array_api_checks_really_run(estimator_class, library):
 def test_values_agree_with_numpy(estimator, namespace, device_name, dtype_name):
     """Not only shapes and devices, as in the checks above, but numbers.
 
-    20 updates: before rounding differences between libraries have grown. scikit-learn's own
+    10 updates: before rounding differences between libraries have grown. scikit-learn's own
     check of values is of no use here, since its accuracy is a float32 in torch.
     """
     if _cupy_without_device(namespace):
         pytest.skip("cupy is installed but there is no CUDA device")
     xp, device = _array_api_for_tests(namespace, device_name, dtype_name)
-    estimator = shortened(estimator, 20)
+    # Sinkhorn's updates are shared among ten rounds over batches.
+    estimator = shortened(estimator, 20 if getattr(estimator, "loss", "") == "sinkhorn" else 10)
     X, y = make_classification(n_samples=30, n_features=10, random_state=42)
     X = X.astype(dtype_name or "float64")
     expected = clone(estimator).fit(X, y)
